@@ -1,0 +1,117 @@
+package configs
+
+import "time"
+
+// ManifestFile is the manifest's name in a service's repository.
+const ManifestFile = "aictl.yaml"
+
+// Runtime says how a release's environment is built and its default command chosen.
+type Runtime string
+
+// The runtimes a manifest may name. An empty runtime is found from the files.
+const (
+	RuntimePython  Runtime = "python"
+	RuntimeNode    Runtime = "node"
+	RuntimeCommand Runtime = "command"
+)
+
+// Strategy says how a deploy replaces the live release.
+type Strategy string
+
+// BlueGreen starts the new release beside the old one; Recreate stops the old one first.
+const (
+	BlueGreen Strategy = "blue-green"
+	Recreate  Strategy = "recreate"
+)
+
+// Manifest is a service's aictl.yaml with every default filled in.
+type Manifest struct {
+	Name     string            `yaml:"name" json:"name"`
+	Runtime  Runtime           `yaml:"runtime" json:"runtime"`
+	Command  string            `yaml:"command" json:"command"` // split like a shell would, run without one
+	Subdir   string            `yaml:"subdir" json:"subdir"`
+	Replicas int               `yaml:"replicas" json:"replicas"`
+	Strategy Strategy          `yaml:"strategy" json:"strategy"`
+	Groups   []string          `yaml:"groups" json:"groups,omitempty"` // names for `aictl restart @group`
+	Health   Health            `yaml:"health" json:"health"`
+	Restart  Restart           `yaml:"restart" json:"restart"`
+	Stop     Stop              `yaml:"stop" json:"stop"`
+	Log      Log               `yaml:"log" json:"log"`
+	Resource Resources         `yaml:"resources" json:"resources"`
+	Env      map[string]string `yaml:"env" json:"env,omitempty"`
+	Hooks    Hooks             `yaml:"hooks" json:"hooks"`
+	Record   Record            `yaml:"record" json:"record"`
+	Python   Python            `yaml:"python" json:"python"`
+}
+
+// Health is how an instance is probed. Failures counts consecutive bad probes until unhealthy.
+// Disabled (`health: none`) makes an instance count as healthy while its process runs.
+type Health struct {
+	Disabled    bool     `yaml:"-" json:"disabled,omitempty"`
+	Path        string   `yaml:"path" json:"path"`
+	Interval    Duration `yaml:"interval" json:"interval"`
+	Timeout     Duration `yaml:"timeout" json:"timeout"`
+	StartPeriod Duration `yaml:"start_period" json:"start_period"`
+	Failures    int      `yaml:"failures" json:"failures"`
+}
+
+// Restart is the keeper's restart policy: `always`, `on-failure` or `never`.
+// More than GiveUpAfter failures within Within make the instance fatal.
+type Restart struct {
+	Policy      string   `yaml:"policy" json:"policy"`
+	Backoff     Duration `yaml:"backoff" json:"backoff"`
+	MaxBackoff  Duration `yaml:"max_backoff" json:"max_backoff"`
+	GiveUpAfter int      `yaml:"give_up_after" json:"give_up_after"`
+	Within      Duration `yaml:"within" json:"within"`
+}
+
+// Stop is the stop signal (name without SIG) and the grace period until SIGKILL.
+type Stop struct {
+	Signal string   `yaml:"signal" json:"signal"`
+	Grace  Duration `yaml:"grace" json:"grace"`
+}
+
+// Log bounds an instance's log: Files rotated files of MaxSize bytes each, the current one included.
+type Log struct {
+	MaxSize Size `yaml:"max_size" json:"max_size"`
+	Files   int  `yaml:"files" json:"files"`
+}
+
+// Resources are an instance's limits; a zero value means no limit.
+type Resources struct {
+	Memory Size    `yaml:"memory" json:"memory,omitempty"`
+	CPUs   float64 `yaml:"cpus" json:"cpus,omitempty"`
+	Pids   int     `yaml:"pids" json:"pids,omitempty"`
+	Nofile int     `yaml:"nofile" json:"nofile,omitempty"`
+	GPUs   string  `yaml:"gpus" json:"gpus,omitempty"`
+}
+
+// Hooks are commands run in the release directory; Release runs after the environment is built, before the start.
+type Hooks struct {
+	Release string `yaml:"release" json:"release,omitempty"`
+}
+
+// Record says what the recorder keeps. Mode is `normal`, `audit` or `off`; Bodies is `full` or `none`.
+// Session names where a session id is found: `header:NAME` or `cookie:NAME`.
+type Record struct {
+	Mode    string   `yaml:"mode" json:"mode"`
+	Bodies  string   `yaml:"bodies" json:"bodies"`
+	MaxBody Size     `yaml:"max_body" json:"max_body"`
+	Redact  []string `yaml:"redact" json:"redact,omitempty"`
+	Session string   `yaml:"session" json:"session,omitempty"`
+}
+
+// Python settings of the environment: the wanted version, package index and wheelhouse folder.
+type Python struct {
+	Version      string   `yaml:"version" json:"version,omitempty"`
+	Index        string   `yaml:"index" json:"index,omitempty"`
+	ExtraIndexes []string `yaml:"extra_indexes" json:"extra_indexes,omitempty"`
+	Wheelhouse   string   `yaml:"wheelhouse" json:"wheelhouse,omitempty"` // relative to the release's root
+	Requirements string   `yaml:"requirements" json:"requirements,omitempty"`
+}
+
+// Duration is a time.Duration that reads and writes as text ("10s", "2m30s").
+type Duration time.Duration
+
+// Size is a number of bytes that reads and writes as text ("10MB", "2GiB").
+type Size int64

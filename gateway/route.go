@@ -1,0 +1,19 @@
+// Package gateway puts every service behind one address: it routes, proxies and captures.
+package gateway
+
+import "aictl/configs"
+
+// Route is how /ai/<Service>/… is served. With no Targets the answer is 503 with Reason.
+type Route struct {
+	Service string
+	Targets []Target
+	Reason  string // why nothing can serve: "stopped", "starting: waiting for /health", …
+	Record  configs.Record
+}
+
+// Target is one healthy instance.
+type Target struct {
+	Instance string // "ocr/1"
+	Release  string
+	Addr     string // "127.0.0.1:8001"
+}
