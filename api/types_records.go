@@ -1,0 +1,131 @@
+package api
+
+import (
+	"net/http"
+	"time"
+
+	"aictl/store/records"
+)
+
+// RecordList is the document of `GET /api/v1/records`, newest first. Next is empty on the last page.
+type RecordList struct {
+	SchemaVersion int      `json:"schemaVersion" enum:"1"`
+	Records       []Record `json:"records"`
+	Next          string   `json:"next" doc:"Cursor of the next page; empty on the last one"`
+}
+
+// Record is one recorded request/response pair without headers and bodies.
+type Record struct {
+	ID         string        `json:"id" doc:"UUIDv7: sorts by arrival"`
+	Service    string        `json:"service"`
+	Release    string        `json:"release"`
+	Instance   string        `json:"instance" doc:"Empty when none was reached"`
+	Session    string        `json:"session"`
+	TraceID    string        `json:"trace_id"`
+	Method     string        `json:"method"`
+	Path       string        `json:"path" doc:"As the instance saw it"`
+	Status     int           `json:"status" doc:"0 when no answer was sent"`
+	StartedAt  time.Time     `json:"started_at"`
+	DurationMS float64       `json:"duration_ms"`
+	End        string        `json:"end" enum:"complete,client_abort,upstream_abort,upstream_error,timeout,unavailable,shutdown,lost"`
+	Request    RecordMessage `json:"request"`
+	Response   RecordMessage `json:"response"`
+}
+
+// RecordMessage is one side of a record. Size and SHA256 cover every byte that passed.
+type RecordMessage struct {
+	Size      int64  `json:"size"`
+	SHA256    string `json:"sha256" doc:"Hex"`
+	Truncated bool   `json:"truncated" doc:"More bytes passed than were kept"`
+}
+
+// RecordDocument is the document of `GET /api/v1/records/{id}`.
+type RecordDocument struct {
+	SchemaVersion int        `json:"schemaVersion" enum:"1"`
+	Record        RecordFull `json:"record"`
+}
+
+// RecordFull is a record with its headers and bodies.
+type RecordFull struct {
+	ID          string            `json:"id"`
+	Service     string            `json:"service"`
+	Release     string            `json:"release"`
+	Instance    string            `json:"instance"`
+	Session     string            `json:"session"`
+	TraceID     string            `json:"trace_id"`
+	Method      string            `json:"method"`
+	Path        string            `json:"path"`
+	Query       string            `json:"query"`
+	Remote      string            `json:"remote" doc:"Client address"`
+	Status      int               `json:"status"`
+	StartedAt   time.Time         `json:"started_at"`
+	FirstByteMS float64           `json:"first_byte_ms" doc:"Start to first response byte; 0 when there was none"`
+	DurationMS  float64           `json:"duration_ms"`
+	End         string            `json:"end"`
+	Error       string            `json:"error"`
+	Request     RecordMessageFull `json:"request"`
+	Response    RecordMessageFull `json:"response"`
+}
+
+// The encodings of a recorded body.
+const (
+	BodyText   = "text"   // Body is the body itself, valid UTF-8
+	BodyBase64 = "base64" // Body is the body in standard base64
+)
+
+// RecordMessageFull is one side of a record with its header and body.
+type RecordMessageFull struct {
+	Header       http.Header `json:"header"`
+	Size         int64       `json:"size"`
+	SHA256       string      `json:"sha256"`
+	Truncated    bool        `json:"truncated"`
+	Omitted      bool        `json:"omitted" doc:"Bodies are not kept for this service, or were dropped under pressure"`
+	Body         string      `json:"body"`
+	BodyEncoding string      `json:"body_encoding" enum:"text,base64"`
+}
+
+// RecordStats is the document of `GET /api/v1/records/stats`: what is kept on disk, and what the recorder has
+// accounted for since the daemon started.
+type RecordStats struct {
+	SchemaVersion int            `json:"schemaVersion" enum:"1"`
+	Records       int64          `json:"records" doc:"Kept on disk"`
+	Bytes         int64          `json:"bytes" doc:"Size of day files and bodies"`
+	Days          []RecordDay    `json:"days"`
+	Ledger        records.Ledger `json:"ledger"`
+}
+
+// RecordDay is one day file.
+type RecordDay struct {
+	Day     string `json:"day" example:"2026-11-21"`
+	Records int64  `json:"records"`
+	Bytes   int64  `json:"bytes"`
+}
+
+// RecordsQuery selects records; zero fields select all. Limit 0 takes the server's default.
+type RecordsQuery struct {
+	Service     string
+	Release     string
+	Instance    string
+	Session     string
+	TraceID     string
+	Method      string
+	Path        string // glob
+	Status      string // "500", "5xx" or "error" (no answer, or 400 and above)
+	End         string
+	Since       time.Time
+	Until       time.Time
+	MinDuration time.Duration
+	Limit       int
+	Cursor      string
+}
+
+// LogsQuery selects log lines. With Follow the stream goes on until ctx ends.
+type LogsQuery struct {
+	Services []string // names, globs or @group
+	Instance string   // "ocr/1"; empty is every instance
+	Lines    int      // last n lines; 0 takes the server's default, -1 is all
+	Since    time.Time
+	Grep     string // RE2 regular expression
+	Stream   string // "stdout", "stderr" or "" for both
+	Follow   bool
+}
