@@ -1,0 +1,247 @@
+// Package gitea is the ground under deploys: mirrors of Git repositories, snapshots of folders, and the client of
+// the configured Gitea. It knows no other aictl package.
+package gitea
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-git/go-billy/v5/osfs"
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/cache"
+	"github.com/go-git/go-git/v5/storage/filesystem"
+)
+
+// bigObject is the size in bytes above which objects are streamed instead of held in memory.
+const bigObject = 4 << 20
+
+// MirrorConfig says where a mirror lies and what it mirrors.
+type MirrorConfig struct {
+	Dir    string // the bare repository, made when missing
+	URL    string // https, http, ssh, git@host:path, file:// or a path
+	Auth   Auth
+	Logger *slog.Logger
+}
+
+// Mirror is a full bare copy of one repository. Its methods are safe for concurrent use; fetches take turns.
+type Mirror struct {
+	dir    string
+	url    string
+	shown  string // url without credentials
+	local  string // path of a local repository, "" for a remote one
+	auth   Auth
+	frozen bool // a snapshot: there is nothing to fetch from
+	log    *slog.Logger
+	turn   chan struct{} // holds one token: whoever has it may write
+}
+
+// OpenMirror opens the mirror at cfg.Dir and makes it when it is missing. It contacts no server. What an interrupted
+// write left behind is removed, so a folder must not be opened twice at a time; Mirrors sees to that.
+func OpenMirror(ctx context.Context, cfg MirrorConfig) (*Mirror, error) {
+	m, err := openMirror(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	m.sweep()
+	return m, nil
+}
+
+func openMirror(ctx context.Context, cfg MirrorConfig) (*Mirror, error) {
+	m := &Mirror{dir: cfg.Dir, url: cfg.URL, auth: cfg.Auth, log: cfg.Logger, turn: make(chan struct{}, 1)}
+	if m.log == nil {
+		m.log = slog.New(slog.DiscardHandler)
+	}
+	m.takeCredentials()
+	m.shown = Mask(m.url)
+	m.local = localPath(m.url)
+	if m.local != "" {
+		if err := m.checkLocal(); err != nil {
+			return nil, err
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return m, m.init()
+}
+
+// takeCredentials moves a password out of the URL, so that it is in no error, log or file.
+func (m *Mirror) takeCredentials() {
+	u, err := url.Parse(m.url)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") {
+		return
+	}
+	if u.User != nil {
+		if pass, ok := u.User.Password(); ok {
+			m.auth.User, m.auth.Token = u.User.Username(), pass
+		} else {
+			m.auth.Token = u.User.Username() // https://TOKEN@host/…
+		}
+		u.User = nil
+		m.url = u.String()
+	}
+	if m.auth.Token == "" {
+		m.auth.User, m.auth.Token = Netrc("", u.Hostname())
+	}
+}
+
+// init makes the bare repository when there is none.
+func (m *Mirror) init() error {
+	_, err := os.Stat(filepath.Join(m.dir, "HEAD"))
+	if err == nil || !errors.Is(err, fs.ErrNotExist) {
+		return m.classify("open the mirror of", err)
+	}
+	st := m.storage()
+	if err := st.Init(); err != nil {
+		return m.classify("make the mirror of", err)
+	}
+	head := plumbing.NewSymbolicReference(plumbing.HEAD, "refs/heads/main")
+	return m.classify("make the mirror of", st.SetReference(head))
+}
+
+// sweep removes the temporary files of a write that was interrupted.
+func (m *Mirror) sweep() {
+	for _, pattern := range []string{"objects/pack/tmp_pack_*", "objects/pack/tmp_obj_*", "._packed-refs*"} {
+		left, err := filepath.Glob(filepath.Join(m.dir, pattern))
+		if err != nil {
+			continue // only a bad pattern, and these are good
+		}
+		for _, f := range left {
+			if err := os.Remove(f); err != nil {
+				m.log.Warn("left-over file not removed", "file", f, "err", err)
+			}
+		}
+	}
+}
+
+// storage opens the mirror's objects afresh, so that packs written since are seen.
+func (m *Mirror) storage() *filesystem.Storage {
+	return filesystem.NewStorageWithOptions(osfs.New(m.dir), cache.NewObjectLRU(32*cache.MiByte),
+		filesystem.Options{LargeObjectThreshold: bigObject})
+}
+
+// Dir is the bare repository's folder.
+func (m *Mirror) Dir() string { return m.dir }
+
+// Secrets are the credentials in use, for masking.
+func (m *Mirror) Secrets() []string { return m.auth.secrets() }
+
+// lock waits for the mirror's turn.
+func (m *Mirror) lock(ctx context.Context) error {
+	select {
+	case m.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("wait for another fetch of %s: %w", m.shown, context.Cause(ctx))
+	}
+}
+
+func (m *Mirror) unlock() { <-m.turn }
+
+// lateFetch is how long a fetch whose context ended is waited for: go-git cancels the network phase only.
+const lateFetch = 5 * time.Second
+
+// Fetch brings the mirror up to date: all branches, all tags, and ref when it is a full SHA that none of them
+// reaches. A full SHA that the mirror already holds needs no network. A fetch that does not notice the end of ctx
+// keeps its turn until it ends, but is not waited for longer than a few seconds.
+func (m *Mirror) Fetch(ctx context.Context, ref string) error {
+	if m.frozen || plumbing.IsHash(ref) && m.has(ref) {
+		return ctx.Err()
+	}
+	if err := m.lock(ctx); err != nil {
+		return err
+	}
+	done := make(chan error, 1)
+	go func() {
+		defer m.unlock()
+		done <- m.fetch(ctx, ref)
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	late := time.NewTimer(lateFetch)
+	defer late.Stop()
+	select {
+	case <-done:
+	case <-late.C:
+		m.log.Warn("fetch does not stop", "repository", m.shown)
+	}
+	return m.classify("fetch", ctx.Err())
+}
+
+func (m *Mirror) fetch(ctx context.Context, ref string) error {
+	var err error
+	if m.local != "" {
+		err = m.fetchLocal(ctx, ref)
+	} else {
+		err = m.fetchRemote(ctx, ref)
+	}
+	// A deadline can come back late and without an error.
+	if cerr := ctx.Err(); cerr != nil {
+		err = cerr
+	}
+	return m.classify("fetch", err)
+}
+
+// has reports whether the mirror holds the commit.
+func (m *Mirror) has(sha string) bool {
+	return m.storage().HasEncodedObject(plumbing.NewHash(sha)) == nil
+}
+
+// Mirrors are all mirrors below one folder: one per repository, shared by the services deployed from it.
+type Mirrors struct {
+	dir string
+	log *slog.Logger
+
+	mu   sync.Mutex
+	open map[string]*Mirror
+}
+
+// NewMirrors keeps mirrors below dir.
+func NewMirrors(dir string, log *slog.Logger) *Mirrors {
+	return &Mirrors{dir: dir, log: log, open: map[string]*Mirror{}}
+}
+
+// Open returns the one mirror of the repository at url, with these credentials.
+func (ms *Mirrors) Open(ctx context.Context, url string, auth Auth) (*Mirror, error) {
+	ms.mu.Lock()
+	defer ms.mu.Unlock()
+	dir := ms.place(url)
+	m, err := openMirror(ctx, MirrorConfig{Dir: dir, URL: url, Auth: auth, Logger: ms.log})
+	if err != nil {
+		return nil, err
+	}
+	if old, ok := ms.open[dir]; ok {
+		m.turn = old.turn // credentials may change, the turn is the folder's
+	} else {
+		m.sweep()
+	}
+	ms.open[dir] = m
+	return m, nil
+}
+
+// place is the folder of a repository's mirror: readable, and unlike any other's.
+func (ms *Mirrors) place(raw string) string {
+	clean := strings.TrimSuffix(strings.TrimRight(Mask(raw), "/"), ".git")
+	sum := sha256.Sum256([]byte(clean))
+	base := strings.Map(func(r rune) rune {
+		if r == '-' || r == '_' || r == '.' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' {
+			return r
+		}
+		return '-'
+	}, clean[strings.LastIndexAny(clean, `/:\`)+1:])
+	return filepath.Join(ms.dir, strings.TrimLeft(base, ".-")+"-"+hex.EncodeToString(sum[:6])+".git")
+}
