@@ -125,7 +125,7 @@ func (c *Client) Repo(ctx context.Context, fullName string) (Repo, error) {
 		return Repo{}, c.explain("find "+fullName+" on", fullName, err, res)
 	}
 	return Repo{
-		FullName: r.FullName, CloneURL: c.base.JoinPath(r.FullName+".git").String(), Auth: c.Auth(),
+		FullName: r.FullName, CloneURL: c.base.JoinPath(r.FullName + ".git").String(), Auth: c.Auth(),
 		DefaultBranch: r.DefaultBranch, Empty: r.Empty, Private: r.Private,
 	}, nil
 }

@@ -126,6 +126,12 @@ func (c *copier) tree(h plumbing.Hash) error {
 
 func (c *copier) add(h plumbing.Hash) error {
 	n, err := c.src.EncodedObjectSize(h)
+	if errors.Is(err, plumbing.ErrObjectNotFound) { // it does not look into borrowed objects
+		var obj plumbing.EncodedObject
+		if obj, err = c.src.EncodedObject(plumbing.AnyObject, h); err == nil {
+			n = obj.Size()
+		}
+	}
 	if err != nil {
 		return lacks(h, err)
 	}

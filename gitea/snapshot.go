@@ -16,6 +16,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/filemode"
 	"github.com/go-git/go-git/v5/plumbing/object"
 	"github.com/go-git/go-git/v5/storage/filesystem"
+	"github.com/go-git/go-git/v5/storage/filesystem/dotgit"
 )
 
 // MaxSnapshot bounds the files of a snapshotted folder together, in bytes.
@@ -204,22 +205,18 @@ func (s *snapshot) blob(r io.Reader, n int64) (plumbing.Hash, error) {
 	return put(s.s, obj)
 }
 
-// hasher is what go-git's writer of loose objects knows once it is closed.
-type hasher interface{ Hash() plumbing.Hash }
-
 func (s *snapshot) stream(r io.Reader, n int64) (plumbing.Hash, error) {
-	w, err := s.s.RawObjectWriter(plumbing.BlobObject, n)
+	w, err := dotgit.New(s.s.Filesystem()).NewObject()
 	if err != nil {
 		return plumbing.ZeroHash, err
+	}
+	if err := w.WriteHeader(plumbing.BlobObject, n); err != nil {
+		return plumbing.ZeroHash, errors.Join(err, w.Close())
 	}
 	if err := errors.Join(fill(w, r, n), w.Close()); err != nil {
 		return plumbing.ZeroHash, err
 	}
-	h, ok := w.(hasher)
-	if !ok {
-		return plumbing.ZeroHash, fmt.Errorf("object writer %T tells no hash", w)
-	}
-	return h.Hash(), nil
+	return w.Hash(), nil
 }
 
 func fill(w io.Writer, r io.Reader, n int64) error {
