@@ -81,7 +81,7 @@ func (c *Client) Version(ctx context.Context) (out Version, err error) {
 	return out, c.call(ctx, http.MethodGet, Prefix+"/version", nil, nil, &out)
 }
 
-// Health returns nil when the daemon says it is well, and its problems as an *Error otherwise.
+// Health returns nil when the daemon says it is well, and an *Error that says what is wrong otherwise.
 func (c *Client) Health(ctx context.Context) (out Health, err error) {
 	return out, c.call(ctx, http.MethodGet, "/healthz", nil, nil, &out)
 }

@@ -13,11 +13,10 @@ const (
 	CodeConflict         = "conflict"           // 409: not possible in the present state
 	CodeTooLarge         = "too_large"          // 413
 	CodeMediaType        = "unsupported_media"  // 415
-	CodeTooManyRequests  = "too_many_requests"  // 429
 	CodeInternal         = "internal"           // 500: a fault of aictl; instance is the id in its log
 	CodeUnavailable      = "unavailable"        // 503: a part of aictl is not ready or gone
 	CodePortsExhausted   = "ports_exhausted"    // 503: no port is left in the range
-	CodeTimeout          = "timeout"            // 504: it did not happen in time
+	CodeTimeout          = "timeout"            // 408 and 504: it did not happen in time
 	CodeDiskFull         = "disk_full"          // 507
 	CodeForeign          = "foreign_answer"     // client only: the answer did not come from aictl
 )

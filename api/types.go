@@ -162,18 +162,19 @@ type Version struct {
 	KeeperProtocol int       `json:"keeper_protocol"`
 }
 
-// Health is the document of `GET /healthz`: 200 when status is ok, 503 with the problems otherwise.
+// Health is the document of `GET /healthz` when the daemon is well; otherwise the answer is a 503 problem.
 type Health struct {
-	SchemaVersion int      `json:"schemaVersion" enum:"1"`
-	Status        string   `json:"status" enum:"ok,failing"`
-	Problems      []string `json:"problems,omitempty" doc:"Told to authorised callers only"`
+	SchemaVersion int    `json:"schemaVersion" enum:"1"`
+	Status        string `json:"status" enum:"ok"`
 }
 
-// LogLine is one line of an instance's output; logs are streamed as one JSON object per line.
+// LogLine is one line of an instance's output; logs are streamed as one JSON object per line. Bytes that are not
+// UTF-8 are replaced by U+FFFD.
 type LogLine struct {
-	Time     time.Time `json:"time"`
-	Service  string    `json:"service"`
-	Instance string    `json:"instance"`
-	Stream   string    `json:"stream" enum:"stdout,stderr"`
-	Text     string    `json:"text"`
+	Time      time.Time `json:"time" doc:"When the line's end was seen"`
+	Service   string    `json:"service"`
+	Instance  string    `json:"instance"`
+	Stream    string    `json:"stream" enum:"stdout,stderr"`
+	Text      string    `json:"text"`
+	Truncated bool      `json:"truncated,omitempty" doc:"The line was longer than text"`
 }
