@@ -1,0 +1,212 @@
+package gateway
+
+import (
+	"crypto/sha256"
+	"errors"
+	"hash"
+	"io"
+	"sync"
+
+	"aictl/store/records"
+)
+
+var emptyDigest = sha256.Sum256(nil)
+
+var digests = sync.Pool{New: func() any { return sha256.New() }}
+
+const (
+	firstBody = 512      // first allocation for a body of unknown length
+	trustBody = 64 << 10 // a length that was only promised is not allocated beyond this
+)
+
+// capture counts and hashes every byte of a body and keeps the first ones. It has a lock of its own: a request's body may
+// still be read after its answer is over.
+type capture struct {
+	mu     sync.Mutex
+	ticket Ticket // nil: only count
+	limit  int    // bytes to keep
+	hint   int    // promised length
+	body   []byte
+	size   int64
+	omit   bool      // keep nothing any more
+	digest hash.Hash // from the first byte on that body does not hold; nil before
+	ended  bool
+}
+
+func newCapture(x *exchange, length int64) capture {
+	limit := x.maxBody()
+	return capture{ticket: x.ticket, limit: limit, hint: int(min(max(length, 0), trustBody, int64(limit)))}
+}
+
+func (c *capture) add(p []byte) {
+	if len(p) == 0 {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ended {
+		return
+	}
+	c.size += int64(len(p))
+	if c.ticket == nil {
+		return
+	}
+	kept := c.room(len(p))
+	if kept < len(p) && c.digest == nil {
+		c.digest = digests.Get().(hash.Hash)
+		c.digest.Reset()
+		c.digest.Write(c.body)
+	}
+	if c.digest != nil {
+		c.digest.Write(p)
+	}
+	if c.omit {
+		c.body = nil
+		return
+	}
+	c.body = append(c.body, p[:kept]...)
+}
+
+// room makes room for n more bytes, or as many as may be kept, and returns how many those are.
+func (c *capture) room(n int) int {
+	n = min(n, c.limit-len(c.body))
+	need := len(c.body) + n
+	if c.omit || n <= 0 {
+		return 0
+	}
+	if need <= cap(c.body) {
+		return n
+	}
+	size := min(max(need, 2*cap(c.body), c.hint, firstBody), max(c.limit, need))
+	if !c.ticket.Hold(size - cap(c.body)) {
+		c.omit = true
+		return 0
+	}
+	grown := make([]byte, len(c.body), size)
+	copy(grown, c.body)
+	c.body = grown
+	return n
+}
+
+// message ends the capture.
+func (c *capture) message() records.Message {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ended = true
+	m := records.Message{Size: c.size, Body: c.body, Omitted: c.omit && c.size > 0}
+	m.Truncated = !c.omit && c.size > int64(len(c.body))
+	if c.digest == nil {
+		m.SHA256 = sha256.Sum256(c.body)
+		return m
+	}
+	c.digest.Sum(m.SHA256[:0])
+	digests.Put(c.digest)
+	c.digest = nil
+	return m
+}
+
+// requestBody is the client's body as the transport reads it, possibly on another goroutine and after the answer is over.
+type requestBody struct {
+	capture
+	src  io.Reader
+	err  error // of the last Read, unless io.EOF; under capture.mu
+	done bool  // the handler has returned; under capture.mu
+}
+
+var errRequestOver = errors.New("request body read after the exchange has ended")
+
+func (b *requestBody) Read(p []byte) (int, error) {
+	b.mu.Lock()
+	done := b.done
+	b.mu.Unlock()
+	if done {
+		return 0, errRequestOver
+	}
+	n, err := b.src.Read(p)
+	b.add(p[:n])
+	if err != nil && err != io.EOF {
+		b.mu.Lock()
+		b.err = err
+		b.mu.Unlock()
+	}
+	return n, err
+}
+
+// Close does nothing: the server closes the client's body itself, and a request that never reached its instance
+// goes to another with the body unread.
+func (b *requestBody) Close() error { return nil }
+
+func (b *requestBody) finish() {
+	b.mu.Lock()
+	b.done = true
+	b.mu.Unlock()
+}
+
+func (b *requestBody) readError() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.err
+}
+
+// responseBody is the instance's body as the proxy copies it.
+type responseBody struct {
+	capture
+	io.ReadCloser
+	eof bool
+	err error
+}
+
+func (b *responseBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.add(p[:n])
+	switch {
+	case err == io.EOF:
+		b.eof = true
+	case err != nil:
+		b.err = err
+	}
+	return n, err
+}
+
+// tunnel is an upgraded connection to an instance: both directions are counted and hashed, nothing is kept.
+type tunnel struct {
+	io.ReadWriteCloser
+	up, down capture
+}
+
+func (t *tunnel) Read(p []byte) (int, error) {
+	n, err := t.ReadWriteCloser.Read(p)
+	t.down.add(p[:n])
+	return n, err
+}
+
+func (t *tunnel) Write(p []byte) (int, error) {
+	n, err := t.ReadWriteCloser.Write(p)
+	t.up.add(p[:n])
+	return n, err
+}
+
+// CloseWrite passes the client's end of sending on, so that the other direction can go on.
+func (t *tunnel) CloseWrite() error {
+	half, ok := t.ReadWriteCloser.(interface{ CloseWrite() error })
+	if !ok {
+		return errors.ErrUnsupported
+	}
+	return half.CloseWrite()
+}
+
+// buffers lends the proxy its copy buffers.
+var buffers bufferPool
+
+type bufferPool struct{ pool sync.Pool }
+
+const copyBuffer = 32 << 10
+
+func (b *bufferPool) Get() []byte {
+	if p, ok := b.pool.Get().(*[copyBuffer]byte); ok {
+		return p[:]
+	}
+	return new([copyBuffer]byte)[:]
+}
+
+func (b *bufferPool) Put(p []byte) { b.pool.Put((*[copyBuffer]byte)(p)) }

@@ -1,0 +1,174 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"net/http"
+	"time"
+
+	"aictl/store/records"
+)
+
+// exchange is one request on its way through. It is the context of the request it forwards, so that the shared ReverseProxy's
+// hooks find it. Except for the captures, only the handler's goroutine touches it; cut cancels it from others.
+type exchange struct {
+	context.Context
+	cancel context.CancelCauseFunc
+	g      *Gateway
+	w      http.ResponseWriter
+	r      *http.Request // as received
+	route  *route
+	path   string // without /ai/<service>, escaped as received
+	ticket Ticket // nil: not recorded
+	start  time.Time
+	trace  traceparent
+
+	target Target
+	load   *load // entered; nil when no target was had
+
+	request  *requestBody  // nil: none to read
+	response *responseBody // nil: none to read
+	tunnel   *tunnel       // after 101
+	own      *capture      // the body of an answer of our own
+
+	status  int
+	header  http.Header // of the answer
+	first   time.Duration
+	failure error // why there was no answer, or none of the instance's
+	refused bool
+}
+
+type exchangeKey struct{}
+
+func (g *Gateway) newExchange(ctx context.Context, cancel context.CancelCauseFunc, w http.ResponseWriter, r *http.Request,
+	rt *route, path string) *exchange {
+	x := &exchange{Context: ctx, cancel: cancel, g: g, w: w, r: r, route: rt, path: path, start: g.opt.Now()}
+	x.trace = traceOf(r.Header)
+	x.ticket = g.rec.Admit(rt.Service)
+	return x
+}
+
+// Value makes the exchange findable from the context it is.
+func (x *exchange) Value(key any) any {
+	if key == (exchangeKey{}) {
+		return x
+	}
+	return x.Context.Value(key)
+}
+
+func exchangeOf(ctx context.Context) *exchange {
+	x, ok := ctx.Value(exchangeKey{}).(*exchange)
+	if !ok {
+		panic("gateway: a request without its exchange") // the handler puts it there
+	}
+	return x
+}
+
+// pickTarget enters x on a target and reports whether there is one. A route whose targets have just been retired is looked up again.
+func (x *exchange) pickTarget() bool {
+	for {
+		target, l, ok := x.route.pick(x, "")
+		if ok {
+			x.target, x.load = target, l
+			return true
+		}
+		now := x.g.table.Load().routes[x.route.Service]
+		if now == nil || now == x.route {
+			return false
+		}
+		x.route = now
+	}
+}
+
+// retarget moves x to another target than the one it could not reach.
+func (x *exchange) retarget() bool {
+	rt := x.g.table.Load().routes[x.route.Service]
+	if rt == nil {
+		return false
+	}
+	target, l, ok := rt.pick(x, x.target.Addr)
+	if !ok {
+		return false
+	}
+	x.leave()
+	x.route, x.target, x.load = rt, target, l
+	return true
+}
+
+func (x *exchange) leave() {
+	if x.load != nil {
+		x.load.leave(x)
+		x.load = nil
+	}
+}
+
+// forward sends the request on and the answer back. It panics with http.ErrAbortHandler when the answer broke off.
+func (x *exchange) forward() {
+	r := x.r.WithContext(x)
+	stripUpgrade(r)
+	if r.ContentLength != 0 {
+		// Otherwise the server swallows what is left of the request body as soon as the answer begins, and two
+		// streams that run at once would deadlock.
+		if err := http.NewResponseController(x.w).EnableFullDuplex(); err != nil && !errors.Is(err, http.ErrNotSupported) {
+			x.g.opt.Logger.Debug("full duplex not enabled", "error", err)
+		}
+	}
+	x.g.proxy.ServeHTTP(x.w, r)
+}
+
+// finish hands the record over and leaves the instance, in this order: when an instance is drained, its records are in. It runs
+// deferred, so that an answer that broke off is recorded too.
+func (x *exchange) finish() {
+	if x.request != nil {
+		x.request.finish()
+	}
+	if x.ticket != nil {
+		x.ticket.End(x.record())
+	}
+	x.leave()
+	x.cancel(nil)
+}
+
+func (x *exchange) record() *records.Exchange {
+	o := x.outcome()
+	e := &records.Exchange{
+		Instance: x.target.Instance, Release: x.target.Release, TraceID: x.trace.id(),
+		Method: x.r.Method, Path: x.path, Query: x.r.URL.RawQuery, Remote: x.r.RemoteAddr,
+		Status: x.status, StartedAt: x.start, FirstByte: x.first, Duration: x.g.opt.Now().Sub(x.start),
+		End: verdict(o),
+	}
+	if e.End != records.EndComplete {
+		e.Error = o.text()
+	}
+	e.Request, e.Response = x.messages()
+	e.Request.Header = maps.Clone(x.r.Header)
+	e.Request.Header["Host"] = []string{x.r.Host}
+	e.Response.Header = x.header
+	return e
+}
+
+func (x *exchange) messages() (req, res records.Message) {
+	if x.tunnel != nil {
+		return x.tunnel.up.message(), x.tunnel.down.message()
+	}
+	req, res = records.Message{SHA256: emptyDigest}, records.Message{SHA256: emptyDigest}
+	if x.request != nil {
+		req = x.request.message()
+	}
+	switch {
+	case x.own != nil:
+		res = x.own.message()
+	case x.response != nil:
+		res = x.response.message()
+	}
+	return req, res
+}
+
+// maxBody is how much of each body is kept.
+func (x *exchange) maxBody() int {
+	if n := x.route.Record.MaxBody; n > 0 {
+		return int(n)
+	}
+	return 1 << 20
+}

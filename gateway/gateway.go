@@ -1,0 +1,173 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httputil"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"aictl/configs"
+	"aictl/store/records"
+)
+
+// Recorder takes exchanges in. Configure is called with each route, Admit with each request of a known service; a nil
+// ticket means that the exchange is not recorded.
+type Recorder interface {
+	Configure(service string, rec configs.Record) error
+	Admit(service string) Ticket
+}
+
+// Ticket is one admitted exchange; End is called exactly once. It is an alias of a literal interface, so that a recorder can
+// return it without knowing this package.
+type Ticket = interface {
+	ID() string
+	Hold(n int) bool // asks for memory for a body; false: keep no body
+	End(x *records.Exchange)
+}
+
+// Options of a Gateway. Zero values mean the defaults.
+type Options struct {
+	Logger            *slog.Logger
+	Now               func() time.Time
+	DialTimeout       time.Duration // to an instance; default 2 s
+	ReadHeaderTimeout time.Duration // for a client's request head; default 10 s
+	IdleTimeout       time.Duration // of a client's connection between requests; default 2 min
+	StopTimeout       time.Duration // how long Serve waits for running requests at its end; default 10 s
+	MaxHeaderBytes    int           // of a request head; default 64 KiB
+}
+
+func (o Options) withDefaults() Options {
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	setDefault(&o.DialTimeout, 2*time.Second)
+	setDefault(&o.ReadHeaderTimeout, 10*time.Second)
+	setDefault(&o.IdleTimeout, 2*time.Minute)
+	setDefault(&o.StopTimeout, 10*time.Second)
+	setDefault(&o.MaxHeaderBytes, 64<<10)
+	return o
+}
+
+func setDefault[T int | time.Duration](v *T, def T) {
+	if *v <= 0 {
+		*v = def
+	}
+}
+
+// Gateway is the http.Handler of /ai/<service>/<path…>. Its methods are safe for concurrent use.
+type Gateway struct {
+	opt       Options
+	rec       Recorder
+	transport *http.Transport
+	proxy     *httputil.ReverseProxy
+
+	table atomic.Pointer[table]
+	mu    sync.Mutex       // one writer of the table and of loads
+	loads map[string]*load // by instance, also of those that are on their way out
+}
+
+// New returns a gateway without routes.
+func New(rec Recorder, opt Options) *Gateway {
+	g := &Gateway{opt: opt.withDefaults(), rec: rec, loads: map[string]*load{}}
+	g.table.Store(&table{})
+	g.transport = newTransport(g.opt)
+	g.proxy = &httputil.ReverseProxy{
+		Rewrite:        rewrite,
+		Transport:      roundTripper{g},
+		ModifyResponse: modifyResponse,
+		ErrorHandler:   proxyFailed,
+		BufferPool:     &buffers,
+		ErrorLog:       slog.NewLogLogger(g.opt.Logger.Handler(), slog.LevelDebug),
+	}
+	return g
+}
+
+// SetRoute adds or replaces a service's route for all requests that arrive from now on; running ones stay where they are.
+// An error tells which record setting is not understood; the route is in force nevertheless, and recorded without bodies.
+func (g *Gateway) SetRoute(r Route) error {
+	err := g.rec.Configure(r.Service, r.Record)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.swap(g.table.Load().with(newRoute(r, g.loadOf)))
+	if err != nil {
+		return fmt.Errorf("set route: %w", err)
+	}
+	return nil
+}
+
+// RemoveRoute takes a service's route away: its requests are answered 404 from now on.
+func (g *Gateway) RemoveRoute(service string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.swap(g.table.Load().without(service))
+}
+
+// swap puts t in force, then retires the instances it no longer names. A request that picked one of those from the old table
+// finds it retired and picks again, so that nothing reaches an instance after Drain saw it idle. Callers hold g.mu.
+func (g *Gateway) swap(t *table) {
+	live := t.instances()
+	for name, l := range g.loads {
+		if live[name] {
+			l.revive()
+		}
+	}
+	g.table.Store(t)
+	for name, l := range g.loads {
+		if !live[name] && l.retire() == 0 {
+			delete(g.loads, name)
+		}
+	}
+}
+
+// loadOf returns an instance's load, a new one when there is none. Callers hold g.mu.
+func (g *Gateway) loadOf(instance string) *load {
+	l := g.loads[instance]
+	if l == nil {
+		l = newLoad()
+		g.loads[instance] = l
+	}
+	return l
+}
+
+// InFlight is the number of requests running on an instance.
+func (g *Gateway) InFlight(instance string) int {
+	if l := g.findLoad(instance); l != nil {
+		return l.running()
+	}
+	return 0
+}
+
+func (g *Gateway) findLoad(instance string) *load {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.loads[instance]
+}
+
+// ServeHTTP answers one request and records it.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	service, rest, ok := splitPath(r)
+	if !ok {
+		notFound(w, "not_found", "", "this address serves /ai/<service>/<path>")
+		return
+	}
+	rt := g.table.Load().routes[service]
+	if rt == nil {
+		notFound(w, "unknown_service", service, "no service of this name is deployed here")
+		return
+	}
+	ctx, cancel := context.WithCancelCause(r.Context())
+	x := g.newExchange(ctx, cancel, w, r, rt, rest)
+	defer x.finish()
+	if !x.pickTarget() {
+		x.refuse()
+		return
+	}
+	x.forward()
+}

@@ -1,0 +1,102 @@
+package gateway
+
+import (
+	"io"
+	"net/http"
+	"net/http/httputil"
+	"strings"
+)
+
+// Headers that the gateway adds to each answer.
+const (
+	HeaderRecord   = "X-Aictl-Record"
+	HeaderInstance = "X-Aictl-Instance"
+)
+
+// rewrite turns the copy of a request into the one for its instance.
+func rewrite(pr *httputil.ProxyRequest) {
+	x := exchangeOf(pr.In.Context())
+	out := pr.Out
+	out.URL.Scheme, out.URL.Host = "http", x.target.Addr
+	setPath(out.URL, x.path)
+	out.URL.RawQuery = pr.In.URL.RawQuery // ReverseProxy drops what it cannot parse
+	pr.SetXForwarded()
+	out.Header.Set("X-Forwarded-Prefix", strings.TrimSuffix(prefix, "/")+"/"+x.route.Service)
+	out.Header.Del("Http2-Settings")
+	x.trace.set(out.Header)
+	out.Trailer = pr.In.Trailer // one map: the values come after the body
+	if out.Body != nil && out.Body != http.NoBody {
+		x.request = &requestBody{capture: newCapture(x, pr.In.ContentLength), src: pr.In.Body}
+		out.Body = x.request
+	}
+}
+
+// roundTripper sends a request to its instance, and once more to another when no connection came about.
+type roundTripper struct{ g *Gateway }
+
+func (t roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
+	res, err := t.g.transport.RoundTrip(r)
+	if err == nil || !neverReached(err) || r.Context().Err() != nil {
+		return res, err
+	}
+	x := exchangeOf(r.Context())
+	x.g.opt.Logger.Warn("instance not reached", "instance", x.target.Instance, "error", err)
+	if !x.retarget() {
+		return nil, err
+	}
+	again := *r
+	u := *r.URL
+	u.Host = x.target.Addr
+	again.URL = &u
+	return t.g.transport.RoundTrip(&again)
+}
+
+// modifyResponse sees the head of an instance's answer.
+func modifyResponse(res *http.Response) error {
+	x := exchangeOf(res.Request.Context())
+	x.status, x.header = res.StatusCode, res.Header
+	x.first = x.g.opt.Now().Sub(x.start)
+	res.Header.Del(HeaderRecord)
+	res.Header.Del(HeaderInstance)
+	x.mark()
+	if res.StatusCode == http.StatusSwitchingProtocols {
+		if conn, ok := res.Body.(io.ReadWriteCloser); ok {
+			x.tunnel = &tunnel{ReadWriteCloser: conn, up: x.counter(), down: x.counter()}
+			res.Body = x.tunnel
+		}
+		return nil
+	}
+	if res.Body != http.NoBody {
+		x.response = &responseBody{capture: newCapture(x, res.ContentLength), ReadCloser: res.Body}
+		res.Body = x.response
+	}
+	return nil
+}
+
+func (x *exchange) counter() capture { return capture{ticket: x.ticket, omit: true} }
+
+// mark puts the exchange's record and instance on the answer. It comes late: 1xx answers clear what is set before.
+func (x *exchange) mark() {
+	h := x.w.Header()
+	if x.ticket != nil {
+		h.Set(HeaderRecord, x.ticket.ID())
+	}
+	if x.target.Instance != "" {
+		h.Set(HeaderInstance, x.target.Instance)
+	}
+}
+
+// stripUpgrade leaves only a plain WebSocket handshake its upgrade. Anything else, h2c above all, would be tunnelled past the
+// routes and the recorder; without the header it is an ordinary request.
+func stripUpgrade(r *http.Request) {
+	wanted := r.Header["Upgrade"]
+	if len(wanted) == 0 {
+		return
+	}
+	if len(wanted) == 1 && strings.EqualFold(wanted[0], "websocket") && r.Method == http.MethodGet && r.ContentLength == 0 {
+		return
+	}
+	r.Header = r.Header.Clone()
+	r.Header.Del("Upgrade")
+	r.Header.Del("Http2-Settings")
+}

@@ -1,0 +1,180 @@
+package recorder
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/textproto"
+	"net/url"
+	"slices"
+	"strings"
+
+	"aictl/configs"
+	"aictl/store/records"
+)
+
+// Masked replaces every value that is not to be stored.
+const Masked = "[redacted]"
+
+// secretHeaders carry credentials; their values are never stored.
+var secretHeaders = []string{"Authorization", "Proxy-Authorization", "Cookie", "Set-Cookie", "X-Api-Key"}
+
+// policy is a service's record settings, compiled. It is immutable.
+type policy struct {
+	off      bool
+	noBodies bool
+	headers  []string   // canonical names whose values are masked
+	params   []string   // query parameters whose values are masked
+	paths    []jsonPath // body values that are masked
+	session  session
+}
+
+// session is where an exchange's session id is found.
+type session struct {
+	header, cookie string
+	path           jsonPath
+}
+
+var defaultPolicy = &policy{headers: secretHeaders}
+
+// newPolicy compiles rec. With an error comes a policy that keeps no bodies and no queries.
+//
+// An entry of Redact is a JSON path (`$.user.phone`), `header:NAME`, `query:NAME`, or the bare name of a header.
+func newPolicy(rec configs.Record) (*policy, error) {
+	p := &policy{off: rec.Mode == "off", noBodies: rec.Bodies == "none", headers: slices.Clone(secretHeaders)}
+	var faults []error
+	for _, entry := range rec.Redact {
+		if err := p.hide(entry); err != nil {
+			faults = append(faults, fmt.Errorf("redact %q: %w", entry, err))
+		}
+	}
+	if err := p.findSession(rec.Session); err != nil {
+		faults = append(faults, fmt.Errorf("session %q: %w", rec.Session, err))
+	}
+	if len(faults) > 0 {
+		p.noBodies = true
+		p.params = []string{"*"}
+	}
+	return p, errors.Join(faults...)
+}
+
+func (p *policy) hide(entry string) error {
+	if strings.HasPrefix(entry, "$") {
+		path, err := parsePath(entry)
+		if err != nil {
+			return err
+		}
+		p.paths = append(p.paths, path)
+		return nil
+	}
+	if name, ok := strings.CutPrefix(entry, "query:"); ok && name != "" {
+		p.params = append(p.params, name)
+		return nil
+	}
+	name := strings.TrimPrefix(entry, "header:")
+	if !headerName(name) {
+		return errors.New("is neither a JSON path ($.a.b), header:NAME nor query:NAME")
+	}
+	p.headers = append(p.headers, textproto.CanonicalMIMEHeaderKey(name))
+	return nil
+}
+
+func (p *policy) findSession(from string) error {
+	kind, name, _ := strings.Cut(from, ":")
+	switch {
+	case from == "":
+		return nil
+	case kind == "header" && headerName(name):
+		p.session.header = textproto.CanonicalMIMEHeaderKey(name)
+	case kind == "cookie" && headerName(name):
+		p.session.cookie = name
+	case kind == "json":
+		path, err := parsePath(name)
+		p.session.path = path
+		return err
+	default:
+		return errors.New("is not header:NAME, cookie:NAME or json:$.path")
+	}
+	return nil
+}
+
+func headerName(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return r <= ' ' || r >= 0x7f || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r)
+	})
+}
+
+// apply finds the session, then hides what must not reach the disk. When a body cannot be searched for what it must hide,
+// it is taken away and the reason returned.
+func (p *policy) apply(x *records.Exchange) error {
+	if x.Session == "" {
+		x.Session = p.sessionOf(x)
+	}
+	x.Query = p.maskQuery(x.Query)
+	p.maskHeaders(x.Request.Header)
+	p.maskHeaders(x.Response.Header)
+	if len(p.paths) == 0 {
+		return nil
+	}
+	return errors.Join(p.maskBody(&x.Request, "request"), p.maskBody(&x.Response, "response"))
+}
+
+// sessionOf reads the session id. One that stands in a masked header is a credential: its digest groups as well.
+func (p *policy) sessionOf(x *records.Exchange) string {
+	switch s := p.session; {
+	case s.header != "":
+		v := x.Request.Header.Get(s.header)
+		if v != "" && slices.Contains(p.headers, s.header) {
+			return digest(v)
+		}
+		return v
+	case s.cookie != "":
+		r := http.Request{Header: x.Request.Header}
+		if c, err := r.Cookie(s.cookie); err == nil {
+			return c.Value
+		}
+	case s.path != nil && !x.Request.Truncated:
+		v := firstScalar(x.Request.Body, s.path)
+		if v != "" && slices.ContainsFunc(p.paths, s.path.equal) {
+			return digest(v)
+		}
+		return v
+	}
+	return ""
+}
+
+func digest(v string) string {
+	sum := sha256.Sum256([]byte(v))
+	return "sha256:" + hex.EncodeToString(sum[:8])
+}
+
+// maskHeaders masks in place: the recorder owns the exchange.
+func (p *policy) maskHeaders(h http.Header) {
+	for _, name := range p.headers {
+		if values := h[name]; len(values) > 0 {
+			masked := make([]string, len(values))
+			for i := range masked {
+				masked[i] = Masked
+			}
+			h[name] = masked
+		}
+	}
+}
+
+// maskQuery keeps the query's bytes and order, except for the values of masked parameters. The name "*" stands for all.
+func (p *policy) maskQuery(query string) string {
+	if query == "" || len(p.params) == 0 {
+		return query
+	}
+	pairs := strings.Split(query, "&")
+	for i, pair := range pairs {
+		raw, _, _ := strings.Cut(pair, "=")
+		name, err := url.QueryUnescape(raw)
+		if err != nil || slices.Contains(p.params, name) || slices.Contains(p.params, "*") {
+			pairs[i] = raw + "=" + url.QueryEscape(Masked)
+		}
+	}
+	return strings.Join(pairs, "&")
+}

@@ -1,0 +1,102 @@
+package recorder
+
+import (
+	"net/http"
+	"sync/atomic"
+
+	"aictl/store/records"
+)
+
+// overhead is what an exchange costs beside its headers and bodies: the structs, the strings, the map buckets.
+const overhead = 1024
+
+type ticket struct {
+	r       *Recorder
+	s       *service
+	policy  *policy
+	id      string
+	held    atomic.Int64
+	starved atomic.Bool
+	ended   atomic.Bool
+}
+
+func (t *ticket) ID() string { return t.id }
+
+func (t *ticket) Hold(n int) bool {
+	if t.policy.noBodies || t.starved.Load() {
+		return false
+	}
+	if !t.r.mem.takeBody(int64(n)) {
+		t.starved.Store(true)
+		return false
+	}
+	t.held.Add(int64(n))
+	return true
+}
+
+func (t *ticket) End(x *records.Exchange) {
+	if !t.ended.CompareAndSwap(false, true) {
+		return
+	}
+	x.ID, x.Service = t.id, t.s.name
+	bytes, ok := t.settleMemory(x)
+	if !ok {
+		t.s.book.settle(DropQueueFull, false)
+		return
+	}
+	it := &item{x: x, service: t.s, policy: t.policy, bytes: bytes, starved: t.starved.Load()}
+	if !t.r.queue.push(it) {
+		t.r.mem.release(bytes)
+		t.s.book.settle(DropShutdown, false)
+	}
+}
+
+// settleMemory charges x to the budget and returns what it holds there. It gives up the bodies first, then reports that
+// there is no room at all.
+func (t *ticket) settleMemory(x *records.Exchange) (bytes int64, ok bool) {
+	held := t.held.Load()
+	if t.policy.noBodies || t.starved.Load() {
+		held = t.giveUpBodies(x, held)
+	}
+	meta := int64(overhead) + headerBytes(x.Request.Header) + headerBytes(x.Response.Header) +
+		int64(len(x.Path)+len(x.Query)+len(x.Error))
+	if t.r.mem.takeMeta(meta) {
+		return held + meta, true
+	}
+	if held > 0 {
+		t.starved.Store(true)
+		held = t.giveUpBodies(x, held)
+		if t.r.mem.takeMeta(meta) {
+			return meta, true
+		}
+	}
+	t.r.mem.release(held)
+	return 0, false
+}
+
+func (t *ticket) giveUpBodies(x *records.Exchange, held int64) int64 {
+	omit(&x.Request)
+	omit(&x.Response)
+	t.r.mem.release(held)
+	return 0
+}
+
+// omit takes a message's body away. A message that never had one stays as it is: nothing was omitted.
+func omit(m *records.Message) {
+	m.Body = nil
+	if m.Size > 0 {
+		m.Omitted = true
+		m.Truncated = false
+	}
+}
+
+func headerBytes(h http.Header) int64 {
+	n := 0
+	for name, values := range h {
+		n += len(name) + 32
+		for _, v := range values {
+			n += len(v) + 16
+		}
+	}
+	return int64(n)
+}
