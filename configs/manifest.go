@@ -92,7 +92,7 @@ type Hooks struct {
 }
 
 // Record says what the recorder keeps. Mode is `normal`, `audit` or `off`; Bodies is `full` or `none`.
-// Session names where a session id is found: `header:NAME` or `cookie:NAME`.
+// Session names where a session id is found: `header:NAME`, `cookie:NAME` or `json:$.path` in the request.
 type Record struct {
 	Mode    string   `yaml:"mode" json:"mode"`
 	Bodies  string   `yaml:"bodies" json:"bodies"`

@@ -1,0 +1,93 @@
+package configs
+
+import (
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// DefaultSettingsFile is read when it exists and no other file is asked for.
+const DefaultSettingsFile = "/etc/aictl/config.yaml"
+
+// Settings are the daemon's. The tag only limits where a key may come from: not from the database (nodb), which it
+// is needed to find; not from the file (secret), which others may read.
+type Settings struct {
+	DataDir       string           `yaml:"data_dir" only:"nodb" help:"where everything is kept"`
+	Listen        string           `yaml:"listen" help:"address of the API and the panel"`
+	GatewayListen string           `yaml:"gateway_listen" help:"address of the gateway"`
+	Ports         PortRange        `yaml:"ports" help:"ports given to services, first-last"`
+	Lang          string           `yaml:"lang" help:"language of messages: en, zh or auto"`
+	Log           LogSettings      `yaml:"log"`
+	Gitea         GiteaSettings    `yaml:"gitea"`
+	Deploy        DeploySettings   `yaml:"deploy"`
+	Recorder      RecorderSettings `yaml:"recorder"`
+
+	origin map[string]string // path → source, for keys that are not the default
+}
+
+// LogSettings are the daemon's own log.
+type LogSettings struct {
+	Level  string `yaml:"level" help:"debug, info, warn or error"`
+	Format string `yaml:"format" help:"text, json, or auto: text on a terminal"`
+}
+
+// GiteaSettings connect the forge.
+type GiteaSettings struct {
+	URL       string `yaml:"url" help:"address of the Gitea server"`
+	Owner     string `yaml:"owner" help:"user or organisation that new repositories belong to"`
+	TokenFile string `yaml:"token_file" help:"file that holds the access token"`
+	Token     string `yaml:"token" only:"secret" help:"the access token itself"`
+}
+
+// DeploySettings bound and equip deploys.
+type DeploySettings struct {
+	BuildSlots   int      `yaml:"build_slots" help:"environments built at the same time"`
+	KeepReleases int      `yaml:"keep_releases" help:"releases kept per service, the live one included"`
+	StepTimeout  Duration `yaml:"step_timeout" help:"longest time one step of a deploy may take"`
+	UV           string   `yaml:"uv" help:"the uv program, auto to look for it, off to use venv and pip"`
+	Python       string   `yaml:"python" help:"the Python that environments are made from"`
+	Node         string   `yaml:"node" help:"the node program"`
+	PipIndex     string   `yaml:"pip_index" help:"package index for services that name none"`
+}
+
+// RecorderSettings bound the recorder.
+type RecorderSettings struct {
+	QueueBytes Size     `yaml:"queue_bytes" help:"memory for exchanges that wait to be written"`
+	Retention  Duration `yaml:"retention" help:"how long exchanges are kept; 0s for ever"`
+	MaxBytes   Size     `yaml:"max_bytes" help:"disk space for exchanges, the oldest day goes first; 0 for no limit"`
+}
+
+// DefaultSettings are the settings when nothing is set.
+func DefaultSettings() Settings {
+	return Settings{
+		DataDir:       DefaultDataDir(),
+		Listen:        "127.0.0.1:7600",
+		GatewayListen: "127.0.0.1:7680",
+		Ports:         PortRange{8001, 8999},
+		Lang:          "auto",
+		Log:           LogSettings{Level: "info", Format: "auto"},
+		Deploy: DeploySettings{
+			BuildSlots:   2,
+			KeepReleases: 5,
+			StepTimeout:  Duration(15 * time.Minute),
+			UV:           "auto",
+			Python:       "python3",
+			Node:         "node",
+		},
+		Recorder: RecorderSettings{QueueBytes: 64 << 20, Retention: Duration(30 * 24 * time.Hour)},
+	}
+}
+
+// DefaultDataDir is /var/lib/aictl for root, and aictl below XDG_DATA_HOME or ~/.local/share for everyone else.
+func DefaultDataDir() string { return dataDir(os.Geteuid(), os.Getenv) }
+
+func dataDir(uid int, getenv func(string) string) string {
+	if uid == 0 {
+		return "/var/lib/aictl"
+	}
+	// The XDG specification has relative paths ignored.
+	if base := getenv("XDG_DATA_HOME"); filepath.IsAbs(base) {
+		return filepath.Join(base, "aictl")
+	}
+	return filepath.Join(getenv("HOME"), ".local", "share", "aictl")
+}

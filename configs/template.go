@@ -1,0 +1,93 @@
+package configs
+
+import (
+	"bytes"
+	"text/template"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// CommentedManifest is the aictl.yaml that `aictl init` writes: every key with its default and what it means. Empty
+// arguments leave the key to be found from the files.
+func CommentedManifest(name string, runtime Runtime, command string) []byte {
+	var b bytes.Buffer
+	if err := manifestTemplate.Execute(&b, map[string]string{
+		"name": name, "runtime": string(runtime), "command": command,
+	}); err != nil {
+		panic("configs: the manifest's template: " + err.Error()) // a fault of this package, not of its input
+	}
+	return b.Bytes()
+}
+
+var manifestTemplate = template.Must(template.New("aictl.yaml").Funcs(template.FuncMap{"line": yamlLine}).Parse(
+	`# How aictl runs this service. Every key may be left out; what stands here are the defaults.
+# All keys are explained in docs/manifest.md.
+
+{{line "name" .name "text-classify"}}  # a-z, 0-9 and -; the repository's name when left out
+{{line "runtime" .runtime "python"}}  # python, node or command; found from the files when left out
+# Run without a shell. {port} and {host} are filled in; they are in PORT and HOST, too.
+# When left out: a Procfile's web line, else main.py, app.py or npm start.
+{{line "command" .command "python main.py"}}
+subdir: .               # where the service lies in the repository
+replicas: 1             # how many copies run
+strategy: blue-green    # or recreate: stop the old release first, when two do not fit in memory
+# groups: [vision]      # for aictl restart @vision
+
+health:                 # "health: none" for a service without a check
+  path: /health
+  interval: 10s
+  timeout: 3s
+  start_period: 120s    # how long a start may take, loading a model for example
+  failures: 3           # bad answers in a row until it counts as unhealthy
+
+restart:
+  policy: always        # or on-failure, never
+  backoff: 1s           # the first restart is immediate; then 1s, 2s, 4s …
+  max_backoff: 30s      # … up to this
+  give_up_after: 10     # failures
+  within: 10m
+
+stop:
+  signal: TERM          # TERM, INT, QUIT, HUP, USR1, USR2 or KILL
+  grace: 10s            # then everything that is left is killed
+
+log:
+  max_size: 10MB        # of one file
+  files: 5              # kept, the current one included
+
+# resources:            # limits of one copy; none when left out
+#   memory: 2GiB
+#   cpus: 2
+#   pids: 512
+#   nofile: 4096
+#   gpus: "0"           # "0,1", all or none
+
+# env:
+#   MODEL: base
+
+# hooks:
+#   release: python migrate.py   # once per release, before it starts
+
+record:                 # request/response pairs; "record: off" for none
+  mode: normal          # or audit, off
+  bodies: full          # or none
+  max_body: 1MiB        # of each body; the rest is cut
+  # redact: ["$.user.phone", "header:X-Api-Key"]
+  # session: "header:X-Session-ID"   # or cookie:NAME, json:$.path
+
+# python:
+#   version: "3.12"
+#   requirements: requirements.txt
+#   wheelhouse: wheels
+#   index: https://packages.example.com/simple
+#   extra_indexes: []
+`))
+
+// yamlLine is "key: value", or a comment with an example when there is no value.
+func yamlLine(key, value, example string) (string, error) {
+	if value == "" {
+		return "# " + key + ": " + example, nil
+	}
+	data, err := yaml.Marshal(map[string]string{key: value})
+	return string(bytes.TrimSuffix(data, []byte("\n"))), err
+}
