@@ -1,0 +1,151 @@
+package kernel
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Stat is one line of /proc/<pid>/stat. Start is the start time in clock ticks since boot: together with the pid
+// and the boot id it names one process for ever.
+type Stat struct {
+	PID, PPID, Group, Session int
+	State                     byte
+	Start                     uint64
+	CPUTicks, ChildCPUTicks   uint64
+	ResidentPages             int64
+}
+
+// Alive is false for zombies and the dead.
+func (s Stat) Alive() bool { return s.State != 'Z' && s.State != 'X' && s.State != 'x' }
+
+// TicksPerSecond is USER_HZ, which Linux fixes at 100 on every architecture Go supports.
+const TicksPerSecond = 100
+
+// ReadStat reads the Stat of pid; os.ErrNotExist when there is no such process.
+func ReadStat(pid int) (Stat, error) {
+	data, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return Stat{}, err
+	}
+	return ParseStat(data)
+}
+
+// ParseStat reads a stat line. The command name stands in brackets and may itself hold blanks and brackets.
+func ParseStat(line []byte) (Stat, error) {
+	open, end := bytes.IndexByte(line, '('), bytes.LastIndexByte(line, ')')
+	if open < 1 || end < open {
+		return Stat{}, fmt.Errorf("stat line %.40q has no command name", line)
+	}
+	pid, err := strconv.Atoi(string(bytes.TrimSpace(line[:open])))
+	if err != nil {
+		return Stat{}, fmt.Errorf("stat line %.40q: %w", line, err)
+	}
+	fields := bytes.Fields(line[end+1:])
+	if len(fields) < 22 {
+		return Stat{}, fmt.Errorf("stat line of %d has %d fields, want 22 or more", pid, len(fields))
+	}
+	var faults []error
+	number := func(i int) int64 {
+		n, err := strconv.ParseInt(string(fields[i]), 10, 64)
+		faults = append(faults, err)
+		return n
+	}
+	stat := Stat{
+		PID: pid, State: fields[0][0], PPID: int(number(1)), Group: int(number(2)), Session: int(number(3)),
+		CPUTicks: uint64(number(11) + number(12)), ChildCPUTicks: uint64(number(13) + number(14)),
+		Start: uint64(number(19)), ResidentPages: number(21),
+	}
+	return stat, errors.Join(faults...)
+}
+
+// Pids lists every process there is.
+func Pids() ([]int, error) {
+	dir, err := os.Open("/proc")
+	if err != nil {
+		return nil, err
+	}
+	names, err := dir.Readdirnames(-1)
+	var pids []int
+	for _, name := range names {
+		if pid, err := strconv.Atoi(name); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids, errors.Join(err, dir.Close())
+}
+
+// Children lists the children of every thread of pid. A pid that is gone has none. It needs a kernel with
+// CONFIG_PROC_CHILDREN, see HaveChildren.
+func Children(pid int) ([]int, error) {
+	base := "/proc/" + strconv.Itoa(pid) + "/task/"
+	threads, err := os.ReadDir(base)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var pids []int
+	for _, thread := range threads {
+		data, err := os.ReadFile(base + thread.Name() + "/children")
+		if err != nil {
+			continue // the thread ended meanwhile; its children moved to another thread
+		}
+		for field := range strings.FieldsSeq(string(data)) {
+			if child, err := strconv.Atoi(field); err == nil {
+				pids = append(pids, child)
+			}
+		}
+	}
+	return pids, nil
+}
+
+// Environ reads the environment pid was executed with.
+func Environ(pid int) ([]string, error) {
+	return readList(pid, "environ")
+}
+
+// Cmdline reads the arguments pid was executed with.
+func Cmdline(pid int) ([]string, error) {
+	return readList(pid, "cmdline")
+}
+
+func readList(pid int, name string) ([]string, error) {
+	data, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/" + name)
+	if err != nil {
+		return nil, err
+	}
+	text := strings.TrimSuffix(string(data), "\x00")
+	if text == "" {
+		return nil, nil
+	}
+	return strings.Split(text, "\x00"), nil
+}
+
+// BootID names this boot of the machine.
+func BootID() (string, error) {
+	data, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	return strings.TrimSpace(string(data)), err
+}
+
+// HaveChildren says whether this kernel has /proc/<pid>/task/<tid>/children.
+func HaveChildren() bool {
+	_, err := os.Stat("/proc/thread-self/children")
+	return err == nil
+}
+
+// Age is how long ago the process started, to a hundredth of a second.
+func Age(s Stat) time.Duration {
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &now); err != nil {
+		return 0
+	}
+	return time.Duration(now.Nano()) - time.Duration(s.Start)*(time.Second/TicksPerSecond)
+}

@@ -1,0 +1,207 @@
+package procs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"aictl/procs/internal/cgroups"
+	"aictl/procs/internal/kernel"
+)
+
+// KeeperConfig is what a Keeper is made of. Only RunDir must be given.
+type KeeperConfig struct {
+	RunDir    string                  // holds the lock, the socket, state files and FIFOs; made with mode 0700
+	Logger    *slog.Logger            // slog.Default when nil
+	Listeners map[string]net.Listener // handed to the child and kept open; the keeper takes them over
+	Child     *ChildSpec              // the daemon; nil for a keeper without one
+	Version   string                  // told to clients
+	// Subreaper makes the keeper adopt and reap orphans. The program must then start no child by other means.
+	Subreaper bool
+	// Cgroups puts every instance into a cgroup v2 of its own where one can be had.
+	Cgroups bool
+
+	Now  func() time.Time // time.Now when nil
+	Rand func() float64   // in [0,1); for the jitter of backoffs
+}
+
+// Keeper is the parent of all instances and of the daemon.
+type Keeper struct {
+	host      *host
+	lock      *os.File
+	socket    net.Listener
+	child     *child
+	listeners *listenerSet
+	version   string
+	startedAt time.Time
+	stop      context.CancelFunc // set by Run
+
+	mu        sync.RWMutex
+	instances map[string]*instance
+	closing   bool
+}
+
+// NewKeeper takes the lock on the run directory and opens the socket. ErrLocked means that another keeper has it.
+func NewKeeper(cfg KeeperConfig) (k *Keeper, err error) {
+	if cfg.RunDir, err = filepath.Abs(cfg.RunDir); err != nil {
+		return nil, err
+	}
+	for _, dir := range []string{cfg.RunDir, filepath.Join(cfg.RunDir, "fifo"), filepath.Join(cfg.RunDir, "instances")} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, fmt.Errorf("make the keeper's directory: %w", err)
+		}
+	}
+	k = &Keeper{version: cfg.Version, instances: make(map[string]*instance)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, k.Close())
+		}
+	}()
+	if k.lock, err = takeLock(filepath.Join(cfg.RunDir, "keeper.lock")); err != nil {
+		return k, err
+	}
+	if k.host, err = newHost(cfg); err != nil {
+		return k, err
+	}
+	k.startedAt = k.host.now()
+	if k.listeners, err = takeListeners(cfg.Listeners); err != nil {
+		return k, err
+	}
+	if cfg.Child != nil {
+		k.child = newChild(k.host, *cfg.Child, k.listeners)
+	}
+	k.socket, err = listenUnix(filepath.Join(cfg.RunDir, SocketName))
+	return k, err
+}
+
+func newHost(cfg KeeperConfig) (*host, error) {
+	h := &host{
+		runDir: cfg.RunDir, mark: directoryMark(cfg.RunDir), log: cfg.Logger, now: cfg.Now, random: cfg.Rand,
+		subreaper: cfg.Subreaper, children: newChildren(), pipes: newPipeBudget(), feed: newFeed(),
+	}
+	if h.log == nil {
+		h.log = slog.Default()
+	}
+	if h.now == nil {
+		h.now = time.Now
+	}
+	if h.random == nil {
+		h.random = rand.Float64
+	}
+	var err error
+	if h.bootID, err = kernel.BootID(); err != nil {
+		return nil, err
+	}
+	if h.null, err = os.Open(os.DevNull); err != nil {
+		return nil, err
+	}
+	if cfg.Cgroups {
+		h.groups, err = cgroups.Find("aictl-" + h.mark)
+		if err != nil {
+			h.log.Info("no cgroups: process trees are walked instead", "reason", err)
+		}
+	}
+	if cfg.Subreaper {
+		err = kernel.BecomeSubreaper()
+		return h, err
+	}
+	return h, nil
+}
+
+// Run takes back what an earlier keeper left running, serves, and starts the child. It returns when ctx has ended or
+// a client asked for it, and everything is stopped: the child first, then all instances at once.
+func (k *Keeper) Run(ctx context.Context) error {
+	ctx, k.stop = context.WithCancel(ctx)
+	defer k.stop()
+	background, endBackground := context.WithCancel(context.WithoutCancel(ctx))
+	var owned sync.WaitGroup
+	if k.host.subreaper {
+		owned.Go(func() { k.host.reapOrphans(background) })
+	}
+	if err := k.takeBack(); err != nil {
+		k.host.log.Error("take back what an earlier keeper left", "err", err)
+	}
+	server := newServer(k)
+	owned.Go(func() { server.serve(k.socket) })
+	if k.child != nil {
+		k.child.run(ctx)
+	} else {
+		<-ctx.Done()
+	}
+	err := k.stopAll()
+	err = errors.Join(err, k.socket.Close())
+	server.close()
+	endBackground()
+	owned.Wait()
+	return errors.Join(err, k.Close())
+}
+
+// stopAll ends every instance at once and removes its traces.
+func (k *Keeper) stopAll() error {
+	k.mu.Lock()
+	k.closing = true
+	all := make([]*instance, 0, len(k.instances))
+	for _, i := range k.instances {
+		all = append(all, i)
+	}
+	k.mu.Unlock()
+	for _, i := range all {
+		i.post(message{event: Remove{}})
+	}
+	for _, i := range all {
+		<-i.done
+	}
+	if k.host.groups == nil {
+		return nil
+	}
+	return k.host.groups.Remove()
+}
+
+// Close lets go of everything without stopping an instance; Run does it, too. It is for a Keeper that never ran.
+func (k *Keeper) Close() error {
+	k.mu.Lock()
+	all := k.instances
+	k.instances = nil
+	k.mu.Unlock()
+	for _, i := range all {
+		if !isClosed(i.done) {
+			close(i.quit)
+			<-i.done
+		}
+	}
+	var faults []error
+	if k.socket != nil {
+		if err := k.socket.Close(); !errors.Is(err, net.ErrClosed) {
+			faults = append(faults, err)
+		}
+	}
+	if k.listeners != nil {
+		faults = append(faults, k.listeners.close())
+	}
+	if k.host != nil && k.host.null != nil {
+		faults = append(faults, k.host.null.Close())
+	}
+	if k.lock != nil {
+		faults = append(faults, k.lock.Close())
+	}
+	return errors.Join(faults...)
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// Socket is the path clients dial.
+func (k *Keeper) Socket() string { return filepath.Join(k.host.runDir, SocketName) }

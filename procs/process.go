@@ -1,0 +1,84 @@
+package procs
+
+import (
+	"errors"
+	"syscall"
+	"time"
+
+	"aictl/procs/internal/kernel"
+)
+
+// process is one leader: spawned by this keeper, or by an earlier one and adopted.
+type process struct {
+	pid       int
+	start     uint64 // kernel start time in ticks since boot
+	child     bool
+	pidfd     *kernel.Pidfd
+	startedAt time.Time
+	tree      tree
+	host      *host
+}
+
+// watch waits in a goroutine for the leader's end and tells how it came about.
+func (p *process) watch(told func(Exit)) {
+	go func() {
+		if err := p.pidfd.Wait(); err != nil {
+			return // closed: nobody wants to know any more
+		}
+		at := p.host.now()
+		exit := p.learn()
+		exit.At, exit.Uptime = at, at.Sub(p.startedAt)
+		told(exit)
+	}()
+}
+
+// lateReport is how long the new parent of an adopted process gets to reap it; only then the kernel tells its exit.
+const lateReport = 100 * time.Millisecond
+
+// learn finds out how the leader ended and leaves a child of ours unreaped.
+func (p *process) learn() Exit {
+	exit, err := p.pidfd.PeekExit()
+	deadline := time.Now().Add(lateReport)
+	for pause := time.Millisecond; err != nil && time.Now().Before(deadline); pause *= 2 {
+		if exit, err = p.pidfd.ReportedExit(); err != nil {
+			time.Sleep(pause)
+		}
+	}
+	if err != nil {
+		return Exit{Code: -1, Unknown: true}
+	}
+	if exit.Signal != 0 {
+		return Exit{Code: -1, Signal: signalName(exit.Signal)}
+	}
+	return Exit{Code: exit.Code}
+}
+
+// signalGroup signals every process of the leader's group. The pid is only used while it cannot be recycled: as
+// long as the leader is our unreaped child.
+func (p *process) signalGroup(sig syscall.Signal) error {
+	err := p.pidfd.SignalGroup(sig)
+	if errors.Is(err, syscall.EINVAL) && p.child {
+		err = syscall.Kill(-p.pid, sig)
+	} else if errors.Is(err, syscall.EINVAL) {
+		err = p.pidfd.Signal(sig)
+	}
+	if errors.Is(err, syscall.ESRCH) {
+		return nil
+	}
+	return err
+}
+
+// kill sends SIGKILL to everything that is left of the tree.
+func (p *process) kill() error {
+	return errors.Join(p.signalGroup(syscall.SIGKILL), p.tree.kill())
+}
+
+// release frees the dead leader's pid and descriptor.
+func (p *process) release() error {
+	var err error
+	if p.child {
+		_, err = p.pidfd.Reap()
+		p.host.children.reaped(p.pid)
+	}
+	return errors.Join(err, p.pidfd.Close(), p.tree.ended())
+}

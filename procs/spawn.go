@@ -1,0 +1,166 @@
+package procs
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"aictl/procs/internal/kernel"
+)
+
+// command is what spawn needs to start a leader.
+type command struct {
+	id     string
+	argv   []string
+	dir    string
+	env    []string // the whole environment but for what marks the process
+	nonce  string
+	stdout int
+	stderr int
+	extra  []int // descriptors the child gets as 3, 4 …
+}
+
+// spawn starts a leader in a process group, and where possible a cgroup, of its own.
+func (h *host) spawn(c command) (*process, error) {
+	path, err := findProgram(c)
+	if err != nil {
+		return nil, err
+	}
+	p := &process{host: h, child: true, tree: h.newTree(c.id, c.nonce)}
+	pidfd := -1
+	attr := &syscall.ProcAttr{
+		Dir:   c.dir,
+		Env:   append(withoutMarks(c.env), envInstance+"="+c.id, envNonce+"="+c.nonce),
+		Files: []uintptr{h.null.Fd(), uintptr(c.stdout), uintptr(c.stderr)},
+		Sys:   &syscall.SysProcAttr{Setpgid: true, PidFD: &pidfd},
+	}
+	for _, fd := range c.extra {
+		attr.Files = append(attr.Files, uintptr(fd))
+	}
+	done, err := p.tree.prepare(attr.Sys)
+	if err != nil {
+		return nil, fmt.Errorf("cannot start %s: %w", c.argv[0], err)
+	}
+	p.pid, err = h.children.spawn(func() (int, error) {
+		pid, _, err := syscall.StartProcess(path, c.argv, attr)
+		return pid, err
+	})
+	if err := errors.Join(explainSpawn(path, c, err), done()); err != nil {
+		return nil, err
+	}
+	return p, p.identify(pidfd)
+}
+
+// identify fills in what names the process for ever. It is our unreaped child, so the pid is still its own.
+func (p *process) identify(pidfd int) error {
+	if pidfd < 0 {
+		return fmt.Errorf("process %d has no pidfd: Linux 5.4 or later is needed", p.pid)
+	}
+	stat, err := kernel.ReadStat(p.pid)
+	if err == nil {
+		p.start = stat.Start
+		p.pidfd, err = kernel.NewPidfd(pidfd)
+	}
+	if err != nil {
+		return errors.Join(err, syscall.Kill(-p.pid, syscall.SIGKILL))
+	}
+	p.tree.bind(p)
+	p.startedAt = p.host.now()
+	return nil
+}
+
+func withoutMarks(env []string) []string {
+	kept := make([]string, 0, len(env)+2)
+	for _, kv := range env {
+		if !strings.HasPrefix(kv, envInstance+"=") && !strings.HasPrefix(kv, envNonce+"=") {
+			kept = append(kept, kv)
+		}
+	}
+	return kept
+}
+
+// findProgram looks the program up as a shell in the service's own directory and environment would.
+func findProgram(c command) (string, error) {
+	name := c.argv[0]
+	if strings.Contains(name, "/") {
+		if !filepath.IsAbs(name) {
+			return filepath.Join(c.dir, name), nil
+		}
+		return name, nil
+	}
+	for _, dir := range filepath.SplitList(envValue(c.env, "PATH")) {
+		if !filepath.IsAbs(dir) {
+			dir = filepath.Join(c.dir, dir)
+		}
+		path := filepath.Join(dir, name)
+		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && unix.Access(path, unix.X_OK) == nil {
+			return path, nil
+		}
+	}
+	return "", fmt.Errorf("cannot start %s: no such command in PATH=%s; install it or correct the command",
+		name, envValue(c.env, "PATH"))
+}
+
+func envValue(env []string, name string) string {
+	for i := len(env) - 1; i >= 0; i-- {
+		if value, ok := strings.CutPrefix(env[i], name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+// explainSpawn turns an errno of exec into what is wrong and what to do.
+func explainSpawn(path string, c command, err error) error {
+	if err == nil {
+		return nil
+	}
+	if info, dirErr := os.Stat(c.dir); dirErr != nil || !info.IsDir() {
+		return fmt.Errorf("cannot start %s: its directory %s does not exist", c.argv[0], c.dir)
+	}
+	switch {
+	case errors.Is(err, syscall.ENOENT):
+		if interpreter := shebang(path); interpreter != "" {
+			return fmt.Errorf("cannot start %s: the interpreter in its first line, %s, does not exist", path, interpreter)
+		}
+		return fmt.Errorf("cannot start %s: no such file; correct the command", path)
+	case errors.Is(err, syscall.EACCES):
+		return fmt.Errorf("cannot start %s: not executable; run chmod +x, or name its interpreter in the command", path)
+	case errors.Is(err, syscall.ENOEXEC):
+		return fmt.Errorf("cannot start %s: neither a program for this machine nor a script with a #! line", path)
+	}
+	return fmt.Errorf("cannot start %s: %w", path, err)
+}
+
+// shebang is the interpreter a script names, "" when path is no script.
+func shebang(path string) string {
+	file, err := os.Open(path)
+	if err != nil {
+		return ""
+	}
+	head := make([]byte, 256)
+	n, err := io.ReadFull(file, head)
+	if err = errors.Join(ignoreShort(err), file.Close()); err != nil {
+		return ""
+	}
+	line, ok := bytes.CutPrefix(head[:n], []byte("#!"))
+	fields := bytes.Fields(bytes.SplitN(line, []byte("\n"), 2)[0])
+	if !ok || len(fields) == 0 {
+		return ""
+	}
+	return string(fields[0])
+}
+
+func ignoreShort(err error) error {
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
