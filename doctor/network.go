@@ -16,7 +16,7 @@ func checkDaemon(ctx context.Context, opts Options) (Result, bool) {
 	}
 	version, err := opts.Daemon(ctx)
 	if err != nil {
-		return warn(check, say("no daemon answers: %s", err), say("start one: aictl daemon (or systemctl start aictl)")), false
+		return warn(check, say("%s", err), say("start one: aictl daemon (or systemctl start aictl)")), false
 	}
 	return ok(check, say("aictl %s answers", version)), true
 }

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"aictl/configs"
+	"aictl/daemon"
+)
+
+func (a *app) daemonCommand() *cobra.Command {
+	defaults := configs.DefaultSettings()
+	var file string
+	var worker bool
+	cmd := &cobra.Command{
+		Use:   "daemon",
+		Short: a.t("Run the server in the foreground"),
+		Long: a.t(`Run the server in the foreground: what systemd or a container starts. A small keeper process is the parent of
+all services; beside it runs the daemon with the API, the panel and the gateway, and is started again if it
+dies. SIGTERM or Ctrl-C stops everything in order.
+
+Settings come from these flags, AICTL_… variables, the database and the settings file, in this order.`),
+		Example: a.examples(
+			a.t("With its data in your home, or as root in /var/lib/aictl"), "aictl daemon",
+			a.t("Everything chosen"), "aictl daemon --data-dir /srv/aictl --listen 127.0.0.1:7700 --gateway-listen 0.0.0.0:80 --ports 9001-9999",
+			a.t("For tests: free ports, told in DIR/run/daemon.json"), "aictl daemon --data-dir DIR --listen 127.0.0.1:0 --gateway-listen 127.0.0.1:0"),
+		Args: a.args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			settings, err := a.loadSettings(cmd, file)
+			if err != nil {
+				return fail(exitUsage, err, "")
+			}
+			if worker {
+				return daemon.RunWorker(cmd.Context(), settings)
+			}
+			return daemon.RunKeeper(cmd.Context(), settings, daemon.KeeperOptions{})
+		},
+	}
+	flags := cmd.Flags()
+	flags.String("listen", defaults.Listen, a.t("address of the API and the panel"))
+	flags.String("gateway-listen", defaults.GatewayListen, a.t("address of the gateway"))
+	flags.String("ports", defaults.Ports.String(), a.t("ports for services"))
+	flags.StringVar(&file, "config", "", a.t("settings file (default: %s, when it is there)", configs.DefaultSettingsFile))
+	flags.BoolVar(&worker, "worker", false, a.t("run as the keeper's daemon process"))
+	if err := flags.MarkHidden("worker"); err != nil {
+		panic(err) // the flag's name is misspelt
+	}
+	return cmd
+}
+
+// loadSettings reads the settings with the flags that were given on top.
+func (a *app) loadSettings(cmd *cobra.Command, file string) (configs.Settings, error) {
+	src := configs.Sources{Flags: make(map[string]string), Env: os.Environ(), File: file}
+	if file == "" {
+		src.File, src.Optional = configs.DefaultSettingsFile, true
+	}
+	for flag, key := range map[string]string{"listen": "listen", "gateway-listen": "gateway_listen", "ports": "ports"} {
+		if f := cmd.Flags().Lookup(flag); f.Changed {
+			src.Flags[key] = f.Value.String()
+		}
+	}
+	if cmd.Flags().Changed("data-dir") {
+		dir, err := a.dir()
+		if err != nil {
+			return configs.Settings{}, err
+		}
+		src.Flags["data_dir"] = dir
+	}
+	return configs.Load(src)
+}

@@ -1,0 +1,196 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"aictl/api"
+)
+
+func (a *app) recordsCommand() *cobra.Command {
+	return a.parent(&cobra.Command{
+		Use:   "records",
+		Short: a.t("Search and show recorded requests and responses"),
+		Long: a.t(`Every request that passes the gateway is recorded with its response: both bodies, headers, times, how it
+ended, and which instance of which release answered.`),
+		Example: a.examples(
+			a.t("The latest, the failed, one in full"), "aictl records list",
+			"", "aictl records list --service ocr --status error --since 1h",
+			"", "aictl records show 0193f0c2-7a4e-7c55-b1f5-2c8d0f7c9a31"),
+	}, a.recordsListCommand(), a.recordsShowCommand(), a.recordsStatsCommand())
+}
+
+func (a *app) recordsListCommand() *cobra.Command {
+	var q api.RecordsQuery
+	var since, until string
+	cmd := &cobra.Command{
+		Use:     "list",
+		Aliases: []string{"ls"},
+		Short:   a.t("List records, newest first"),
+		Long: a.t(`List records, newest first. Every filter narrows the list. When there are more than --limit, a cursor is told
+with which the next page begins.`),
+		Example: a.examples(
+			a.t("Everything that went wrong today"), "aictl records list --status error --since 24h",
+			a.t("One session, one trace"), "aictl records list --session user-17",
+			"", "aictl records list --trace 4bf92f3577b34da6a3ce929d0e0e4736",
+			a.t("Slow answers as JSON"), "aictl records list --min-duration 2s -o json"),
+		Args: a.args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var err error
+			if q.Since, err = a.timeOr(since); err == nil {
+				q.Until, err = a.timeOr(until)
+			}
+			if err != nil {
+				return a.usageError(cmd, err)
+			}
+			client, err := a.connect()
+			if err != nil {
+				return err
+			}
+			page, err := client.Records(cmd.Context(), q)
+			if err != nil {
+				return err
+			}
+			return a.document(page, func() error { return a.recordsTable(page) })
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVarP(&q.Service, "service", "s", "", a.t("of one service"))
+	flags.StringVar(&q.Release, "release", "", a.t("answered by one release"))
+	flags.StringVar(&q.Instance, "instance", "", a.t("answered by one instance, such as ocr/2"))
+	flags.StringVar(&q.Status, "status", "", a.t("a status (500), a class (5xx), or error (no answer, or 400 and above)"))
+	flags.StringVar(&q.End, "end", "", a.t("how it ended: complete, client_abort, upstream_abort, upstream_error, timeout, unavailable, shutdown, lost"))
+	flags.StringVar(&since, "since", "", a.t("since a span (10m, 2h, 3d) or a time (2006-01-02 15:04)"))
+	flags.StringVar(&until, "until", "", a.t("until a span back or a time"))
+	flags.StringVar(&q.Session, "session", "", a.t("of one session"))
+	flags.StringVar(&q.TraceID, "trace", "", a.t("of one trace id"))
+	flags.StringVar(&q.Method, "method", "", a.t("with one method"))
+	flags.StringVar(&q.Path, "path", "", a.t("with a path that a glob matches"))
+	flags.DurationVar(&q.MinDuration, "min-duration", 0, a.t("that took at least so long"))
+	flags.IntVarP(&q.Limit, "limit", "n", 50, a.t("at most so many"))
+	flags.StringVar(&q.Cursor, "cursor", "", a.t("go on where a page ended"))
+	for name, offer := range map[string]cobra.CompletionFunc{
+		"service": a.completeServices(-1),
+		"end": cobra.FixedCompletions([]string{"complete", "client_abort", "upstream_abort", "upstream_error", "timeout", "unavailable", "shutdown", "lost"},
+			cobra.ShellCompDirectiveNoFileComp),
+	} {
+		if err := cmd.RegisterFlagCompletionFunc(name, offer); err != nil {
+			panic(err) // the flag's name is misspelt
+		}
+	}
+	return cmd
+}
+
+func (a *app) recordsTable(page api.RecordList) error {
+	if len(page.Records) == 0 {
+		a.say("%s", a.t("no records match"))
+		return nil
+	}
+	t := newTable(column{title: a.t("ID")}, column{title: a.t("TIME")}, column{title: a.t("SERVICE"), flex: true},
+		column{title: a.t("REQUEST"), flex: true}, column{title: a.t("STATUS")}, column{title: a.t("TOOK"), right: true},
+		column{title: a.t("IN"), right: true}, column{title: a.t("OUT"), right: true}, column{title: a.t("END"), flex: true},
+		column{title: a.t("INSTANCE"), wide: true}, column{title: a.t("RELEASE"), wide: true},
+		column{title: a.t("SESSION"), wide: true}, column{title: a.t("TRACE"), wide: true})
+	for _, r := range page.Records {
+		t.row(cell{r.ID, dim}, a.recordTime(r.StartedAt), cell{r.Service, bold}, r.Method+" "+r.Path, a.statusCell(r.Status),
+			latency(milliseconds(r.DurationMS)), a.messageSize(r.Request), a.messageSize(r.Response), a.endCell(r.End),
+			orDash(r.Instance), orDash(r.Release), orDash(r.Session), orDash(r.TraceID))
+	}
+	if err := t.render(a.out, a.wide()); err != nil {
+		return err
+	}
+	if page.Next != "" {
+		a.say("%s", a.t("there are more: add --cursor %s", page.Next))
+	}
+	return nil
+}
+
+// recordTime is exact in wide tables and where nobody looks, relative for people.
+func (a *app) recordTime(at time.Time) string {
+	if a.wide() || !a.out.tty {
+		return at.Local().Format("2006-01-02 15:04:05.000")
+	}
+	return a.ago(at, a.now())
+}
+
+func (a *app) messageSize(m api.RecordMessage) string {
+	if m.Truncated {
+		return humanSize(m.Size) + "+"
+	}
+	return humanSize(m.Size)
+}
+
+func (a *app) statusCell(status int) cell {
+	switch {
+	case status == 0:
+		return cell{"-", red}
+	case status >= 500:
+		return cell{strconv.Itoa(status), red}
+	case status >= 400:
+		return cell{strconv.Itoa(status), yellow}
+	}
+	return cell{strconv.Itoa(status), green}
+}
+
+func (a *app) endCell(end string) cell {
+	if end == "complete" {
+		return cell{a.t(end), dim}
+	}
+	return cell{a.t(end), yellow}
+}
+
+func milliseconds(ms float64) time.Duration { return time.Duration(ms * float64(time.Millisecond)) }
+
+func (a *app) recordsStatsCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "stats",
+		Short: a.t("Show how much is recorded, and whether anything was lost"),
+		Long: a.t(`Show what is kept on disk by day, and the recorder's ledger since the daemon started: every exchange that was
+accepted is recorded, in flight, or dropped for a reason that is counted.`),
+		Example: a.examples(a.t("As JSON, for monitoring"), "aictl records stats -o json"),
+		Args:    a.args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			client, err := a.connect()
+			if err != nil {
+				return err
+			}
+			stats, err := client.RecordStats(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return a.document(stats, func() error { return a.printStats(stats) })
+		},
+	}
+}
+
+func (a *app) printStats(s api.RecordStats) error {
+	t := newTable(column{title: a.t("DAY")}, column{title: a.t("RECORDS"), right: true}, column{title: a.t("SIZE"), right: true})
+	for _, d := range s.Days {
+		t.row(d.Day, strconv.FormatInt(d.Records, 10), humanSize(d.Bytes))
+	}
+	t.row(cell{a.t("total"), bold}, cell{strconv.FormatInt(s.Records, 10), bold}, cell{humanSize(s.Bytes), bold})
+	if err := t.render(a.out, a.wide()); err != nil {
+		return err
+	}
+	l := s.Ledger
+	line := a.t("since the daemon started: %d accepted, %d recorded, %d in flight", l.Accepted, l.Recorded, l.InFlight)
+	if l.NoBody > 0 {
+		line += ", " + a.t("%d without bodies", l.NoBody)
+	}
+	var lost []string
+	for reason, n := range l.Dropped {
+		if n > 0 {
+			lost = append(lost, fmt.Sprintf("%s %d", reason, n))
+		}
+	}
+	dropped := a.out.paint(green, a.t("none lost"))
+	if len(lost) > 0 {
+		dropped = a.out.paint(red, a.t("lost: %s", strings.Join(sorted(lost), ", ")))
+	}
+	_, err := fmt.Fprintf(a.out, "\n%s; %s\n", line, dropped)
+	return err
+}
