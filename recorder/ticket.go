@@ -26,6 +26,9 @@ func (t *ticket) Hold(n int) bool {
 	if t.policy.noBodies || t.starved.Load() {
 		return false
 	}
+	if n <= 0 {
+		return true
+	}
 	if !t.r.mem.takeBody(int64(n)) {
 		t.starved.Store(true)
 		return false
@@ -44,7 +47,8 @@ func (t *ticket) End(x *records.Exchange) {
 		t.s.book.settle(DropQueueFull, false)
 		return
 	}
-	it := &item{x: x, service: t.s, policy: t.policy, bytes: bytes, starved: t.starved.Load()}
+	it := &item{x: x, service: t.s, policy: t.policy, bytes: bytes,
+		starved: t.starved.Load() && (x.Request.Omitted || x.Response.Omitted)}
 	if !t.r.queue.push(it) {
 		t.r.mem.release(bytes)
 		t.s.book.settle(DropShutdown, false)
