@@ -14,6 +14,9 @@ type ChildSpec struct {
 	Dir   string
 	Env   []string
 	Grace time.Duration // between SIGTERM and SIGKILL; 30s when 0
+	// Refused is the exit code that says: starting me again would not help. A keeper without instances then ends with
+	// ErrRefused; one with instances keeps them and goes on trying. 0 for none.
+	Refused int
 }
 
 // childID marks the daemon's processes; no instance can have it.
@@ -41,13 +44,17 @@ func newChild(h *host, spec ChildSpec, listeners *listenerSet) *child {
 	return &child{host: h, spec: spec, listeners: listeners, nonce: h.newNonce()}
 }
 
-// run keeps the child running until ctx ends, then ends it.
-func (c *child) run(ctx context.Context) {
+// run keeps the child running until ctx ends, then ends it. idle reports that the keeper runs nothing else.
+func (c *child) run(ctx context.Context, idle func() bool) (refused error) {
 	pause := childBackoff
 	for ctx.Err() == nil {
 		began := c.host.now()
 		err := c.once(ctx)
 		if ctx.Err() != nil {
+			break
+		}
+		if c.refused(err) && idle() {
+			refused = ErrRefused
 			break
 		}
 		up := c.host.now().Sub(began)
@@ -66,6 +73,12 @@ func (c *child) run(ctx context.Context) {
 	if err := c.host.newTree(childID, c.nonce).remove(); err != nil {
 		c.host.log.Warn("remove the daemon's cgroup", "err", err)
 	}
+	return refused
+}
+
+func (c *child) refused(err error) bool {
+	var ended errChildEnded
+	return c.spec.Refused != 0 && errors.As(err, &ended) && ended.exit.Signal == "" && ended.exit.Code == c.spec.Refused
 }
 
 // errChildEnded says how the child ended.

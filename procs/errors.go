@@ -13,6 +13,7 @@ var (
 	ErrVersion         = errors.New("keeper and client share no protocol version")
 	ErrLocked          = errors.New("another keeper runs on this data directory")
 	ErrClosed          = errors.New("the connection to the keeper is closed")
+	ErrRefused         = errors.New("the daemon refuses to start; what it printed says why")
 )
 
 // codes names the errors that cross the wire.

@@ -21,8 +21,10 @@ type KeeperConfig struct {
 	RunDir    string                  // holds the lock, the socket, state files and FIFOs; made with mode 0700
 	Logger    *slog.Logger            // slog.Default when nil
 	Listeners map[string]net.Listener // handed to the child and kept open; the keeper takes them over
-	Child     *ChildSpec              // the daemon; nil for a keeper without one
-	Version   string                  // told to clients
+	// Listen opens more listeners of that kind, once the lock is held.
+	Listen  func() (map[string]net.Listener, error)
+	Child   *ChildSpec // the daemon; nil for a keeper without one
+	Version string     // told to clients
 	// Subreaper makes the keeper adopt and reap orphans. The program must then start no child by other means.
 	Subreaper bool
 	// Cgroups puts every instance into a cgroup v2 of its own where one can be had.
@@ -71,7 +73,7 @@ func NewKeeper(cfg KeeperConfig) (k *Keeper, err error) {
 		return k, err
 	}
 	k.startedAt = k.host.now()
-	if k.listeners, err = takeListeners(cfg.Listeners); err != nil {
+	if k.listeners, err = openListeners(cfg); err != nil {
 		return k, err
 	}
 	if cfg.Child != nil {
@@ -130,13 +132,13 @@ func (k *Keeper) Run(ctx context.Context) error {
 	}
 	server := newServer(k)
 	owned.Go(func() { server.serve(k.socket) })
+	var err error
 	if k.child != nil {
-		k.child.run(ctx)
+		err = k.child.run(ctx, func() bool { return len(k.statuses()) == 0 })
 	} else {
 		<-ctx.Done()
 	}
-	err := k.stopAll()
-	err = errors.Join(err, k.socket.Close())
+	err = errors.Join(err, k.stopAll(), k.socket.Close())
 	server.close()
 	endBackground()
 	owned.Wait()

@@ -25,6 +25,22 @@ type listenerSet struct {
 	fds   []int
 }
 
+// openListeners takes the listeners that are given and those that are opened now.
+func openListeners(cfg KeeperConfig) (*listenerSet, error) {
+	all := maps.Clone(cfg.Listeners)
+	if cfg.Listen != nil {
+		more, err := cfg.Listen()
+		if err != nil {
+			return nil, err
+		}
+		if all == nil {
+			all = make(map[string]net.Listener, len(more))
+		}
+		maps.Copy(all, more)
+	}
+	return takeListeners(all)
+}
+
 // takeListeners keeps a descriptor of each listener and closes the listener itself.
 func takeListeners(listeners map[string]net.Listener) (*listenerSet, error) {
 	set := &listenerSet{names: slices.Sorted(maps.Keys(listeners))}
