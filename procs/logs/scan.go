@@ -107,14 +107,23 @@ type joined struct {
 	part bool // there is something
 }
 
-// line is a whole line. Headless says that its first parts may lie before the place where reading began.
+// line is a whole line.
 type line struct {
-	at       time.Time
-	stream   Stream
-	text     []byte
-	cut      bool
-	headless bool
+	at     time.Time
+	stream Stream
+	text   []byte
+	cut    bool
+	head   head
 }
+
+// head says whether a line's first parts may lie before the place where reading began.
+type head uint8
+
+const (
+	headKnown   head = iota // they do not
+	headUnsure              // nothing of the stream was seen before: most likely the line is whole
+	headMissing             // the line has parts, and its first may not have been seen
+)
 
 // add takes a record and returns the line that it ends, if it ends one. The line's text is valid until the next call.
 func (j *joiner) add(rec record) (l line, ok bool) {
@@ -123,15 +132,25 @@ func (j *joiner) add(rec record) (l line, ok bool) {
 		p.add(rec)
 		return l, false
 	}
-	l = line{at: rec.at, stream: rec.stream, text: rec.text}
+	l = line{at: rec.at, stream: rec.stream, text: rec.text, head: j.head(rec.stream, p.part)}
 	if p.part {
 		p.add(rec)
 		l.text, l.cut = p.text, p.cut
-		l.headless = j.cutOff && !j.ended[rec.stream]
 		*p = joined{text: p.text[:0]}
 	}
 	j.ended[rec.stream] = true
 	return l, true
+}
+
+// head says what is known of the beginning of the stream's next line.
+func (j *joiner) head(s Stream, parts bool) head {
+	switch {
+	case !j.cutOff || j.ended[s]:
+		return headKnown
+	case parts:
+		return headMissing
+	}
+	return headUnsure
 }
 
 func (p *joined) add(rec record) {
@@ -150,7 +169,7 @@ func (j *joiner) rest() []line {
 	for s := range Stream(streams) {
 		p := &j.lines[s]
 		if p.part {
-			rest = append(rest, line{at: p.at, stream: s, text: p.text, cut: p.cut, headless: j.cutOff && !j.ended[s]})
+			rest = append(rest, line{at: p.at, stream: s, text: p.text, cut: p.cut, head: j.head(s, true)})
 			*p = joined{}
 		}
 	}

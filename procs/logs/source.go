@@ -14,6 +14,8 @@ const (
 	maxBlock   = 8 << 20
 	// lookBack is how far before a block reading begins, to find the first parts of its first lines.
 	lookBack int64 = 2 * maxRecord
+	// farBack is how far it begins before when that did not tell whether a line has first parts.
+	farBack int64 = 2 << 20
 )
 
 // source reads one log for a query.
@@ -38,7 +40,7 @@ func openSource(q *Query, src Source) (*source, error) {
 	if s.from, err = s.files.search(q.Since); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	s.begin(s.from, lookBack)
+	s.begin(s.from, farBack)
 	return s, nil
 }
 
@@ -91,7 +93,7 @@ func (s *source) wants(l line) bool {
 }
 
 func (s *source) entry(l line) Entry {
-	return Entry{Time: l.at, Instance: s.Instance, Stream: l.stream, Text: l.text, Truncated: l.cut || l.headless}
+	return Entry{Time: l.at, Instance: s.Instance, Stream: l.stream, Text: l.text, Truncated: l.cut || l.head == headMissing}
 }
 
 // tail returns copies of the last n wanted entries and leaves the source at the log's end. It reads blocks
@@ -128,6 +130,7 @@ func (s *source) tail(ctx context.Context, n int) ([]Entry, error) {
 // block is what was found in one block of a log.
 type block struct {
 	entries []Entry
+	head    head   // of the line with the least certain one
 	join    joiner // the state at the block's end
 	end     int64  // offset behind the last whole record
 }
@@ -137,40 +140,42 @@ type block struct {
 func (s *source) block(start, end int64, n int, atEnd bool) (b block, err error) {
 	for back := lookBack; ; back *= 4 {
 		s.begin(start, back)
-		var headless bool
-		if b, headless, err = s.readBlock(start, end, n, atEnd); err != nil || !headless || start <= back {
+		b, err = s.readBlock(start, end, n, atEnd)
+		if err != nil || start <= back || b.head == headKnown || (b.head == headUnsure && back >= farBack) {
 			return b, err
 		}
 	}
 }
 
-func (s *source) readBlock(start, end int64, n int, atEnd bool) (b block, headless bool, err error) {
+func (s *source) readBlock(start, end int64, n int, atEnd bool) (b block, err error) {
 	last := lastN{n: n}
+	take := func(l line) {
+		if s.wants(l) {
+			b.head = max(b.head, l.head)
+			last.add(s.entry(l))
+		}
+	}
 	for {
 		rec, off, ok, err := s.scan.next()
 		if err != nil {
-			return b, false, err
+			return b, err
 		}
 		if !ok || off >= end {
 			break
 		}
-		if l, ok := s.join.add(rec); ok && off >= start && s.wants(l) {
-			headless = headless || l.headless
-			last.add(s.entry(l))
+		if l, ok := s.join.add(rec); ok && off >= start {
+			take(l)
 		}
 	}
 	b.join, b.end = s.join, min(s.scan.off, end)
 	if atEnd && !s.query.Follow {
 		for _, l := range s.join.rest() {
-			if s.wants(l) {
-				headless = headless || l.headless
-				last.add(s.entry(l))
-			}
+			take(l)
 		}
 		b.join = joiner{}
 	}
 	b.entries = last.list()
-	return b, headless, nil
+	return b, nil
 }
 
 // lastN keeps copies of the last n entries added.
