@@ -4,24 +4,9 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
-	"syscall"
-	"time"
 
-	"aictl/procs/internal/cgroups"
 	"aictl/procs/internal/kernel"
 )
-
-// leftover is a living process that bears the mark of this data directory.
-type leftover struct {
-	stat  kernel.Stat
-	id    string
-	nonce string
-}
-
-// leads says whether the process is the leader of a process group, as every leader is.
-func (l leftover) leads() bool { return l.stat.Group == l.stat.PID }
 
 // takeBack finds what an earlier keeper left and goes on with it.
 func (k *Keeper) takeBack() error {
@@ -35,31 +20,6 @@ func (k *Keeper) takeBack() error {
 		left = k.resume(r, left)
 	}
 	return errors.Join(err, k.adoptUnrecorded(left))
-}
-
-// leftovers looks through all processes once.
-func (h *host) leftovers() ([]leftover, error) {
-	pids, err := kernel.Pids()
-	var found []leftover
-	for _, pid := range pids {
-		if pid == os.Getpid() {
-			continue
-		}
-		if l, ok := h.leftover(pid); ok {
-			found = append(found, l)
-		}
-	}
-	return found, err
-}
-
-func (h *host) leftover(pid int) (leftover, bool) {
-	stat, err := kernel.ReadStat(pid)
-	if err != nil || !stat.Alive() {
-		return leftover{}, false
-	}
-	env, err := kernel.Environ(pid)
-	l := leftover{stat: stat, id: envValue(env, envInstance), nonce: envValue(env, envNonce)}
-	return l, err == nil && l.id != "" && strings.HasPrefix(l.nonce, h.mark+"-")
 }
 
 // records reads the state files. One that cannot be read is put aside: its processes are found by their mark.
@@ -89,7 +49,7 @@ func (k *Keeper) resume(r *record, left []leftover) []leftover {
 	i.machine.recall(r)
 	proc := k.host.findLeader(r, own)
 	if proc == nil {
-		i.killLeftovers(own)
+		k.host.endLeftovers(i.id, own)
 		k.register(i, r.resumed(k.host.bootID)...)
 		return others
 	}
@@ -97,17 +57,6 @@ func (k *Keeper) resume(r *record, left []leftover) []leftover {
 	k.register(i, i.adoptedEvents(r)...)
 	i.log.Info("instance adopted", "pid", proc.pid)
 	return others
-}
-
-func split(all []leftover, mine func(leftover) bool) (own, others []leftover) {
-	for _, l := range all {
-		if mine(l) {
-			own = append(own, l)
-		} else {
-			others = append(others, l)
-		}
-	}
-	return own, others
 }
 
 // recall restores what a machine remembers beyond its process.
@@ -167,12 +116,12 @@ func (h *host) openProcess(pid int, start uint64, nonce, id string) (*process, e
 // treeOf is the tree a running process is in: the keeper that spawned it may have had no cgroups.
 func (h *host) treeOf(p *process, id, nonce string) tree {
 	if h.groups != nil {
-		group, err := cgroups.OfProcess(p.pid)
-		if err == nil && group.Dir() == h.groups.Group(escapeID(id)).Dir() {
+		group, err := h.mount.GroupOf(p.pid)
+		if err == nil && group.Dir() == h.group(id).Dir() {
 			return h.newTree(id, nonce)
 		}
 	}
-	t := &walkedTree{host: h, nonce: nonce, seen: make(map[int]uint64)}
+	t := h.walkedTree(nonce)
 	t.bind(p)
 	return t
 }
@@ -220,43 +169,6 @@ func (r *record) resumed(bootID string) []Event {
 	return []Event{Start{}}
 }
 
-// killLeftovers ends what a dead leader left, by verified identity only, and returns when it is gone.
-func (i *instance) killLeftovers(own []leftover) {
-	for _, l := range own {
-		i.log.Warn("killing a process its leader left", "pid", l.stat.PID)
-		i.warn("kill leftover", ignoreGone(killExact(l.stat)))
-	}
-	empty := func() bool { return !anyAlive(own) }
-	if i.host.groups != nil {
-		group := i.host.groups.Group(escapeID(i.id))
-		i.warn("kill leftovers", group.Kill())
-		empty = func() bool {
-			populated, err := group.Populated()
-			return err == nil && !populated && !anyAlive(own)
-		}
-	}
-	for pause := sweepFirst; !empty() && pause < sweepWarn; pause *= 2 {
-		time.Sleep(pause)
-	}
-	i.warn("remove the old cgroup", i.host.newTree(i.id, i.nonce).remove())
-}
-
-func anyAlive(all []leftover) bool {
-	for _, l := range all {
-		if stat, err := kernel.ReadStat(l.stat.PID); err == nil && stat.Start == l.stat.Start && stat.Alive() {
-			return true
-		}
-	}
-	return false
-}
-
-func ignoreGone(err error) error {
-	if gone(err) {
-		return nil
-	}
-	return err
-}
-
 // adoptUnrecorded takes back leaders whose state file is lost or damaged, with a spec read from the process itself.
 // The daemon brings the full spec with its next Apply.
 func (k *Keeper) adoptUnrecorded(left []leftover) error {
@@ -289,78 +201,6 @@ func (k *Keeper) adoptLost(id string, own []leftover) error {
 		i.log.Warn("instance without a state file adopted", "pid", p.pid)
 		return nil
 	}
-	for _, l := range own {
-		k.host.log.Warn("killing a process whose instance is unknown", "instance", id, "pid", l.stat.PID)
-		if err := killExact(l.stat); err != nil && !gone(err) {
-			return err
-		}
-	}
+	k.host.endLeftovers(id, own)
 	return nil
-}
-
-// specOf reads back what a process was started with. Policies and log are the defaults.
-func specOf(l leftover) (*Spec, error) {
-	argv, err := kernel.Cmdline(l.stat.PID)
-	if err != nil {
-		return nil, err
-	}
-	env, err := kernel.Environ(l.stat.PID)
-	if err != nil {
-		return nil, err
-	}
-	dir, err := os.Readlink("/proc/" + strconv.Itoa(l.stat.PID) + "/cwd")
-	if err != nil {
-		return nil, err
-	}
-	spec := &Spec{ID: l.id, Argv: argv, Dir: dir, Env: withoutMarks(env)}
-	if port, err := strconv.Atoi(envValue(env, "PORT")); err == nil {
-		spec.Port = port
-	}
-	return spec, spec.Validate()
-}
-
-// endOldDaemon ends the daemon of a keeper that was killed: two must not share one database.
-func (k *Keeper) endOldDaemon(left []leftover) []leftover {
-	own, others := split(left, func(l leftover) bool { return l.id == childID })
-	grace := time.Duration(0)
-	if k.child != nil {
-		grace = k.child.spec.Grace
-	}
-	for _, l := range own {
-		if l.leads() {
-			k.host.endLeader(l, grace)
-		}
-	}
-	for _, l := range own {
-		if err := killExact(l.stat); err != nil && !gone(err) {
-			k.host.log.Warn("kill what the old daemon left", "pid", l.stat.PID, "err", err)
-		}
-	}
-	return others
-}
-
-// endLeader tells a process to stop, gives it its time and returns when it is gone or has had it.
-func (h *host) endLeader(l leftover, grace time.Duration) {
-	p, err := h.openProcess(l.stat.PID, l.stat.Start, l.nonce, l.id)
-	if err != nil {
-		return // gone meanwhile
-	}
-	h.log.Warn("ending the daemon of an earlier keeper", "pid", p.pid)
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		if err := p.pidfd.Wait(); err != nil {
-			h.log.Debug("wait for the old daemon", "err", err)
-		}
-	}()
-	err = p.pidfd.Signal(syscall.SIGTERM)
-	select {
-	case <-ended:
-	case <-time.After(grace):
-		err = errors.Join(err, p.kill())
-		<-ended
-	}
-	if err = errors.Join(err, p.release()); err != nil {
-		h.log.Warn("end the old daemon", "pid", p.pid, "err", err)
-	}
 }

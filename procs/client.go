@@ -44,7 +44,11 @@ func Dial(ctx context.Context, socket string) (*Client, error) {
 }
 
 func dialSocket(ctx context.Context, socket string) (net.Conn, error) {
-	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", socket)
+	var conn net.Conn
+	err := withShortPath(socket, func(short string) (err error) {
+		conn, err = (&net.Dialer{}).DialContext(ctx, "unix", short)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("connect to the keeper (does `aictl daemon` run?): %w", err)
 	}
@@ -79,6 +83,11 @@ func (c *Client) read(in *frameReader) {
 		c.mu.Lock()
 		if err != nil {
 			c.fault = fmt.Errorf("%w: %w", ErrClosed, err)
+			c.mu.Unlock()
+			return
+		}
+		if f.ID == 0 && f.Error != nil {
+			c.fault = fmt.Errorf("%w: %w", ErrClosed, f.Error)
 			c.mu.Unlock()
 			return
 		}

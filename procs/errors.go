@@ -9,6 +9,7 @@ var (
 	ErrInvalidRequest  = errors.New("invalid request")
 	ErrStale           = errors.New("about a process that runs no more")
 	ErrNotRunning      = errors.New("not running")
+	ErrRemoving        = errors.New("being removed; apply again when it is gone")
 	ErrShuttingDown    = errors.New("the keeper is shutting down")
 	ErrVersion         = errors.New("keeper and client share no protocol version")
 	ErrLocked          = errors.New("another keeper runs on this data directory")
@@ -23,6 +24,7 @@ var codes = map[string]error{
 	"invalid_request":  ErrInvalidRequest,
 	"stale":            ErrStale,
 	"not_running":      ErrNotRunning,
+	"removing":         ErrRemoving,
 	"shutting_down":    ErrShuttingDown,
 	"version":          ErrVersion,
 }

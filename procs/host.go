@@ -27,6 +27,7 @@ type host struct {
 	log       *slog.Logger
 	now       func() time.Time
 	random    func() float64
+	mount     cgroups.Mount
 	groups    *cgroups.Tree // nil without cgroups
 	subreaper bool
 	null      *os.File // what services read as standard input

@@ -15,6 +15,7 @@ type instance struct {
 	inbox  chan message
 	quit   chan struct{} // closed: let go of everything without touching the process
 	done   chan struct{} // closed: the goroutine has ended
+	ended  func()        // called when done is closed
 	status atomic.Pointer[Status]
 	sink   atomic.Pointer[sink]
 
@@ -72,6 +73,7 @@ func (i *instance) begin(first ...Event) {
 }
 
 func (i *instance) run(first []Event) {
+	defer i.ended()
 	defer close(i.done)
 	for _, ev := range first {
 		i.handle(ev)

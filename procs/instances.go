@@ -20,17 +20,24 @@ func (k *Keeper) find(id string) (*instance, error) {
 // register adds an instance and starts its goroutine.
 func (k *Keeper) register(i *instance, first ...Event) {
 	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.add(i, first...)
+}
+
+// add is register for those who hold the lock.
+func (k *Keeper) add(i *instance, first ...Event) {
 	k.instances[i.id] = i
-	k.mu.Unlock()
+	i.ended = func() { k.drop(i) }
 	i.begin(first...)
-	go func() {
-		<-i.done
-		k.mu.Lock()
-		defer k.mu.Unlock()
-		if k.instances[i.id] == i {
-			delete(k.instances, i.id)
-		}
-	}()
+}
+
+// drop removes an instance that has ended, unless another took its place.
+func (k *Keeper) drop(i *instance) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.instances[i.id] == i {
+		delete(k.instances, i.id)
+	}
 }
 
 // ticket is an answer to come.
@@ -96,28 +103,37 @@ func (k *Keeper) apply(spec *Spec, opt ApplyOptions) (ticket, error) {
 	if err := spec.Validate(); err != nil {
 		return ticket{}, err
 	}
-	k.mu.Lock()
-	if k.closing {
-		k.mu.Unlock()
-		return ticket{}, ErrShuttingDown
-	}
-	i, ok := k.instances[spec.ID]
-	ok = ok && !isClosed(i.done)
-	k.mu.Unlock()
-	if !ok {
-		i = newInstance(k.host, spec, k.host.newNonce())
-		i.save()
-		k.register(i)
+	i, err := k.findOrAdd(spec)
+	if err != nil {
+		return ticket{}, err
 	}
 	answer := make(chan reply, 1)
 	i.post(message{query: func() {
-		i.applySpec(spec, opt)
-		answer <- reply{status: i.current()}
+		err := i.applySpec(spec, opt)
+		answer <- reply{status: i.current(), err: err}
 	}})
 	return ticket{id: i.id, reply: answer, done: i.done}, nil
 }
 
-func (i *instance) applySpec(spec *Spec, opt ApplyOptions) {
+func (k *Keeper) findOrAdd(spec *Spec) (*instance, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.closing {
+		return nil, ErrShuttingDown
+	}
+	if i, ok := k.instances[spec.ID]; ok && !isClosed(i.done) {
+		return i, nil
+	}
+	i := newInstance(k.host, spec, k.host.newNonce())
+	i.save()
+	k.add(i)
+	return i, nil
+}
+
+func (i *instance) applySpec(spec *Spec, opt ApplyOptions) error {
+	if i.machine.removing {
+		return fmt.Errorf("%s: %w", i.id, ErrRemoving)
+	}
 	digest := spec.Digest()
 	changed := digest != i.digest
 	logChanged := spec.Log != i.spec.Log
@@ -136,6 +152,7 @@ func (i *instance) applySpec(spec *Spec, opt ApplyOptions) {
 	if i.saved != spec {
 		i.save()
 	}
+	return nil
 }
 
 // statuses lists what the keeper holds, sorted by id.

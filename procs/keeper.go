@@ -64,6 +64,7 @@ func NewKeeper(cfg KeeperConfig) (k *Keeper, err error) {
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, k.Close())
+			k = nil
 		}
 	}()
 	if k.lock, err = takeLock(filepath.Join(cfg.RunDir, "keeper.lock")); err != nil {
@@ -105,8 +106,7 @@ func newHost(cfg KeeperConfig) (*host, error) {
 		return nil, err
 	}
 	if cfg.Cgroups {
-		h.groups, err = cgroups.Find("aictl-" + h.mark)
-		if err != nil {
+		if h.mount, h.groups, err = openGroups("aictl-" + h.mark); err != nil {
 			h.log.Info("no cgroups: process trees are walked instead", "reason", err)
 		}
 	}
@@ -115,6 +115,15 @@ func newHost(cfg KeeperConfig) (*host, error) {
 		return h, err
 	}
 	return h, nil
+}
+
+func openGroups(name string) (cgroups.Mount, *cgroups.Tree, error) {
+	mount, err := cgroups.FindMount()
+	if err != nil {
+		return mount, nil, err
+	}
+	tree, err := mount.Tree(name)
+	return mount, tree, err
 }
 
 // Run takes back what an earlier keeper left running, serves, and starts the child. It returns when ctx has ended or
@@ -138,7 +147,7 @@ func (k *Keeper) Run(ctx context.Context) error {
 	} else {
 		<-ctx.Done()
 	}
-	err = errors.Join(err, k.stopAll(), k.socket.Close())
+	err = errors.Join(err, k.stopAll(), k.socket.Close(), removeIfThere(k.Socket()))
 	server.close()
 	endBackground()
 	owned.Wait()
@@ -160,10 +169,19 @@ func (k *Keeper) stopAll() error {
 	for _, i := range all {
 		<-i.done
 	}
-	if k.host.groups == nil {
+	return k.host.removeGroups()
+}
+
+// removeGroups removes the cgroups, those of instances nobody knows any more included.
+func (h *host) removeGroups() error {
+	if h.groups == nil {
 		return nil
 	}
-	return k.host.groups.Remove()
+	names, err := h.groups.Groups()
+	for _, name := range names {
+		err = errors.Join(err, h.groups.Group(name).Remove())
+	}
+	return errors.Join(err, h.groups.Remove())
 }
 
 // Close lets go of everything without stopping an instance; Run does it, too. It is for a Keeper that never ran.

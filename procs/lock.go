@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -57,12 +58,35 @@ func listenUnix(path string) (net.Listener, error) {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	listener, err := net.Listen("unix", path)
+	var listener net.Listener
+	err := withShortPath(path, func(short string) (err error) {
+		listener, err = net.Listen("unix", short)
+		return err
+	})
 	if err != nil {
-		return nil, fmt.Errorf("listen on the keeper's socket (its path may have 107 bytes, %s has %d): %w", path, len(path), err)
+		return nil, fmt.Errorf("listen on the keeper's socket: %w", err)
+	}
+	if l, ok := listener.(*net.UnixListener); ok {
+		l.SetUnlinkOnClose(false) // by its own name, see Run
 	}
 	if err := os.Chmod(path, 0o600); err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
 	return listener, nil
+}
+
+// maxSocketPath is what the kernel takes as a socket's path.
+const maxSocketPath = 107
+
+// withShortPath calls use with a path that leads to the same socket and fits into a socket's address.
+func withShortPath(path string, use func(string) error) error {
+	if len(path) <= maxSocketPath {
+		return use(path)
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	err = use(fmt.Sprintf("/proc/self/fd/%d/%s", dir.Fd(), filepath.Base(path)))
+	return errors.Join(err, dir.Close())
 }

@@ -16,6 +16,8 @@ const (
 	answerPatience = 10 * time.Second
 	// helloPatience is how long a new connection may take to say hello.
 	helloPatience = 10 * time.Second
+	// lastPatience is how long a connection that ends may take to read what it is owed.
+	lastPatience = time.Second
 	// maxPipelined is how many requests of one connection may wait for their answers.
 	maxPipelined = 256
 )
@@ -112,8 +114,14 @@ func (c *session) run() {
 		c.refuse(0, err)
 	}
 	c.cancel()
+	deaf := time.AfterFunc(lastPatience, c.close) // a peer that reads nothing would hold its goroutines for ever
 	c.pending.Wait()
-	if err := c.conn.Close(); err != nil {
+	deaf.Stop()
+	c.close()
+}
+
+func (c *session) close() {
+	if err := c.conn.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 		c.keeper.host.log.Debug("close client", "err", err)
 	}
 }

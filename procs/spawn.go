@@ -33,7 +33,20 @@ func (h *host) spawn(c command) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &process{host: h, child: true, tree: h.newTree(c.id, c.nonce)}
+	p, err := h.spawnIn(h.newTree(c.id, c.nonce), path, c)
+	if err == nil || h.groups == nil {
+		return p, explainSpawn(path, c, err)
+	}
+	// The fault may be the cgroup's: what starts without one shall run.
+	p, without := h.spawnIn(h.walkedTree(c.nonce), path, c)
+	if without == nil {
+		h.log.Warn("started without a cgroup", "instance", c.id, "err", err)
+	}
+	return p, explainSpawn(path, c, without)
+}
+
+func (h *host) spawnIn(t tree, path string, c command) (*process, error) {
+	p := &process{host: h, child: true, tree: t}
 	pidfd := -1
 	attr := &syscall.ProcAttr{
 		Dir:   c.dir,
@@ -44,18 +57,21 @@ func (h *host) spawn(c command) (*process, error) {
 	for _, fd := range c.extra {
 		attr.Files = append(attr.Files, uintptr(fd))
 	}
-	done, err := p.tree.prepare(attr.Sys)
+	done, err := t.prepare(attr.Sys)
 	if err != nil {
-		return nil, fmt.Errorf("cannot start %s: %w", c.argv[0], err)
+		return nil, err
 	}
 	p.pid, err = h.children.spawn(func() (int, error) {
 		pid, _, err := syscall.StartProcess(path, c.argv, attr)
 		return pid, err
 	})
-	if err := errors.Join(explainSpawn(path, c, err), done()); err != nil {
+	if err = errors.Join(err, done()); err != nil {
 		return nil, err
 	}
-	return p, p.identify(pidfd)
+	if err := p.identify(pidfd); err != nil {
+		return nil, errors.Join(err, p.abort())
+	}
+	return p, nil
 }
 
 // identify fills in what names the process for ever. It is our unreaped child, so the pid is still its own.
@@ -64,16 +80,21 @@ func (p *process) identify(pidfd int) error {
 		return fmt.Errorf("process %d has no pidfd: Linux 5.4 or later is needed", p.pid)
 	}
 	stat, err := kernel.ReadStat(p.pid)
-	if err == nil {
-		p.start = stat.Start
-		p.pidfd, err = kernel.NewPidfd(pidfd)
-	}
 	if err != nil {
-		return errors.Join(err, syscall.Kill(-p.pid, syscall.SIGKILL))
+		return errors.Join(err, syscall.Close(pidfd))
 	}
+	p.start, p.startedAt = stat.Start, p.host.now()
 	p.tree.bind(p)
-	p.startedAt = p.host.now()
-	return nil
+	p.pidfd, err = kernel.NewPidfd(pidfd)
+	return err
+}
+
+// abort ends a child that cannot be watched.
+func (p *process) abort() error {
+	err := syscall.Kill(-p.pid, syscall.SIGKILL)
+	_, fault := syscall.Wait4(p.pid, nil, 0, nil)
+	p.host.children.reaped(p.pid)
+	return errors.Join(err, fault)
 }
 
 func withoutMarks(env []string) []string {

@@ -37,7 +37,7 @@ func (s *step) spawned() {
 	}
 	s.m.phase, s.m.StartedAt = phaseAlive, s.now
 	if !s.m.Checked {
-		s.m.State, s.m.HealthySince = StateRunning, s.now
+		s.m.State, s.m.Reason, s.m.HealthySince = StateRunning, "", s.now
 	}
 	s.do(ActReport)
 }

@@ -31,10 +31,19 @@ type tree interface {
 
 func (h *host) newTree(id, nonce string) tree {
 	if h.groups != nil {
-		return &groupTree{group: h.groups.Group(escapeID(id))}
+		return &groupTree{group: h.group(id)}
 	}
+	return h.walkedTree(nonce)
+}
+
+func (h *host) walkedTree(nonce string) tree {
 	return &walkedTree{host: h, nonce: nonce, seen: make(map[int]uint64)}
 }
+
+// group is the cgroup of one instance; the prefix keeps it apart from the kernel's own files.
+func (h *host) group(id string) cgroups.Group { return h.groups.Group(groupName(id)) }
+
+func groupName(id string) string { return "svc-" + escapeID(id) }
 
 // groupAlive says whether a living process is still in the leader's process group.
 func (p *process) groupAlive() (bool, error) {

@@ -161,19 +161,5 @@ func removeDir(dir string) error {
 	return &os.PathError{Op: "rmdir", Path: dir, Err: err}
 }
 
-// OfProcess is the cgroup v2 group pid is in.
-func OfProcess(pid int) (Group, error) {
-	mounts, err := os.ReadFile("/proc/self/mountinfo")
-	if err != nil {
-		return Group{}, err
-	}
-	own, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cgroup")
-	if err != nil {
-		return Group{}, err
-	}
-	at, err := ownDir(string(mounts), string(own))
-	return Group{dir: filepath.Join(at.mount, at.rel)}, err
-}
-
 // Dir is the group's directory.
 func (g Group) Dir() string { return g.dir }

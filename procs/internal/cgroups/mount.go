@@ -7,33 +7,79 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strconv"
 	"strings"
 )
 
 // ErrUnavailable says that there is no version 2 hierarchy this process may make cgroups in.
 var ErrUnavailable = errors.New("no writable cgroup v2 hierarchy")
 
-// Find makes (or finds again) the tree called name beside this process's own cgroup, or below it when the
-// parent is not ours to write to.
-func Find(name string) (*Tree, error) {
+// Mount is where the version 2 hierarchy is mounted and where in it this process is.
+type Mount struct {
+	root  string // the part of the hierarchy that is mounted
+	point string // where
+	own   string // this process's cgroup below root
+}
+
+// FindMount finds the mount that shows this process's own cgroup.
+func FindMount() (Mount, error) {
 	mounts, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
-		return nil, err
+		return Mount{}, err
 	}
 	own, err := os.ReadFile("/proc/self/cgroup")
 	if err != nil {
-		return nil, err
+		return Mount{}, err
 	}
-	return find(string(mounts), string(own), name)
+	return parseMount(string(mounts), string(own))
 }
 
-func find(mounts, own, name string) (*Tree, error) {
-	dir, err := ownDir(mounts, own)
-	if err != nil {
-		return nil, err
+func parseMount(mounts, own string) (Mount, error) {
+	path, ok := pathOf(own)
+	if !ok {
+		return Mount{}, fmt.Errorf("%w: this process is in none", ErrUnavailable)
 	}
+	for line := range strings.Lines(mounts) {
+		root, point, ok := cgroup2Mount(line)
+		if !ok {
+			continue
+		}
+		if rel, inside := within(root, path); inside {
+			return Mount{root: root, point: point, own: rel}, nil
+		}
+	}
+	return Mount{}, fmt.Errorf("%w: none is mounted that shows this process's own cgroup %s", ErrUnavailable, path)
+}
+
+// pathOf finds the version 2 line of a /proc/<pid>/cgroup.
+func pathOf(file string) (string, bool) {
+	for line := range strings.Lines(file) {
+		if path, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "0::"); ok {
+			return path, true
+		}
+	}
+	return "", false
+}
+
+// GroupOf is the group a process is in.
+func (m Mount) GroupOf(pid int) (Group, error) {
+	file, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cgroup")
+	if err != nil {
+		return Group{}, err
+	}
+	path, ok := pathOf(string(file))
+	rel, inside := within(m.root, path)
+	if !ok || !inside {
+		return Group{}, fmt.Errorf("%w: process %d is in none that is mounted here", ErrUnavailable, pid)
+	}
+	return Group{dir: filepath.Join(m.point, rel)}, nil
+}
+
+// Tree makes (or finds again) the tree called name beside this process's own cgroup, or below it when the parent
+// is not ours to write to.
+func (m Mount) Tree(name string) (*Tree, error) {
 	var faults []error
-	for _, parent := range parents(dir) {
+	for _, parent := range m.parents() {
 		tree, err := Open(filepath.Join(parent, name))
 		if err == nil {
 			return tree, nil
@@ -43,40 +89,13 @@ func find(mounts, own, name string) (*Tree, error) {
 	return nil, fmt.Errorf("%w: %w", ErrUnavailable, errors.Join(faults...))
 }
 
-// place is this process's cgroup: the mount point and the path below it.
-type place struct{ mount, rel string }
-
 // parents are the cgroups to try, best first. The root has no siblings.
-func parents(at place) []string {
-	dir := filepath.Join(at.mount, at.rel)
-	if at.rel == "/" {
+func (m Mount) parents() []string {
+	dir := filepath.Join(m.point, m.own)
+	if m.own == "/" {
 		return []string{dir}
 	}
 	return []string{filepath.Dir(dir), dir}
-}
-
-// ownDir finds the cgroup v2 mount in mountinfo and this process's path in it from /proc/self/cgroup.
-func ownDir(mounts, own string) (place, error) {
-	rel, ok := "", false
-	for line := range strings.Lines(own) {
-		if after, found := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "0::"); found {
-			rel, ok = after, true
-		}
-	}
-	if !ok {
-		return place{}, fmt.Errorf("%w: this process is in none", ErrUnavailable)
-	}
-	for line := range strings.Lines(mounts) {
-		root, point, ok := cgroup2Mount(line)
-		if !ok {
-			continue
-		}
-		below, inside := within(root, rel)
-		if inside {
-			return place{mount: point, rel: below}, nil
-		}
-	}
-	return place{}, fmt.Errorf("%w: none mounted that shows this process's own cgroup %s", ErrUnavailable, rel)
 }
 
 // cgroup2Mount reads one mountinfo line: its fourth field is the root of the mount, the fifth where it is mounted;
