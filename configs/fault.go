@@ -66,7 +66,7 @@ func join(faults []Fault) error {
 
 // suggest finds the known name that in is most likely a slip of; "" when none is near.
 func suggest(in string, known []string) string {
-	best, bestDist := "", max(1, min(2, len(in)/2))+1
+	best, bestDist := "", max(1, min(2, len(in)/3))+1
 	for _, k := range known {
 		if d := distance(strings.ToLower(in), k); d < bestDist {
 			best, bestDist = k, d

@@ -26,22 +26,22 @@ const (
 
 // Manifest is a service's aictl.yaml with every default filled in.
 type Manifest struct {
-	Name     string            `yaml:"name" json:"name"`
-	Runtime  Runtime           `yaml:"runtime" json:"runtime"`
-	Command  string            `yaml:"command" json:"command"` // split like a shell would, run without one
+	Name     string            `yaml:"name,omitempty" json:"name"`
+	Runtime  Runtime           `yaml:"runtime,omitempty" json:"runtime"`
+	Command  string            `yaml:"command,omitempty" json:"command"` // split like a shell would, run without one
 	Subdir   string            `yaml:"subdir" json:"subdir"`
 	Replicas int               `yaml:"replicas" json:"replicas"`
 	Strategy Strategy          `yaml:"strategy" json:"strategy"`
-	Groups   []string          `yaml:"groups" json:"groups,omitempty"` // names for `aictl restart @group`
+	Groups   []string          `yaml:"groups,omitempty" json:"groups,omitempty"` // names for `aictl restart @group`
 	Health   Health            `yaml:"health" json:"health"`
 	Restart  Restart           `yaml:"restart" json:"restart"`
 	Stop     Stop              `yaml:"stop" json:"stop"`
 	Log      Log               `yaml:"log" json:"log"`
-	Resource Resources         `yaml:"resources" json:"resources"`
-	Env      map[string]string `yaml:"env" json:"env,omitempty"`
-	Hooks    Hooks             `yaml:"hooks" json:"hooks"`
+	Resource Resources         `yaml:"resources,omitempty" json:"resources"`
+	Env      map[string]string `yaml:"env,omitempty" json:"env,omitempty"`
+	Hooks    Hooks             `yaml:"hooks,omitempty" json:"hooks"`
 	Record   Record            `yaml:"record" json:"record"`
-	Python   Python            `yaml:"python" json:"python"`
+	Python   Python            `yaml:"python,omitempty" json:"python"`
 }
 
 // Health is how an instance is probed. Failures counts consecutive bad probes until unhealthy.
@@ -79,16 +79,16 @@ type Log struct {
 
 // Resources are an instance's limits; a zero value means no limit.
 type Resources struct {
-	Memory Size    `yaml:"memory" json:"memory,omitempty"`
-	CPUs   float64 `yaml:"cpus" json:"cpus,omitempty"`
-	Pids   int     `yaml:"pids" json:"pids,omitempty"`
-	Nofile int     `yaml:"nofile" json:"nofile,omitempty"`
-	GPUs   string  `yaml:"gpus" json:"gpus,omitempty"`
+	Memory Size    `yaml:"memory,omitempty" json:"memory,omitempty"`
+	CPUs   float64 `yaml:"cpus,omitempty" json:"cpus,omitempty"`
+	Pids   int     `yaml:"pids,omitempty" json:"pids,omitempty"`
+	Nofile int     `yaml:"nofile,omitempty" json:"nofile,omitempty"`
+	GPUs   string  `yaml:"gpus,omitempty" json:"gpus,omitempty"`
 }
 
 // Hooks are commands run in the release directory; Release runs after the environment is built, before the start.
 type Hooks struct {
-	Release string `yaml:"release" json:"release,omitempty"`
+	Release string `yaml:"release,omitempty" json:"release,omitempty"`
 }
 
 // Record says what the recorder keeps. Mode is `normal`, `audit` or `off`; Bodies is `full` or `none`.
@@ -97,17 +97,17 @@ type Record struct {
 	Mode    string   `yaml:"mode" json:"mode"`
 	Bodies  string   `yaml:"bodies" json:"bodies"`
 	MaxBody Size     `yaml:"max_body" json:"max_body"`
-	Redact  []string `yaml:"redact" json:"redact,omitempty"`
-	Session string   `yaml:"session" json:"session,omitempty"`
+	Redact  []string `yaml:"redact,omitempty" json:"redact,omitempty"`
+	Session string   `yaml:"session,omitempty" json:"session,omitempty"`
 }
 
 // Python settings of the environment: the wanted version, package index and wheelhouse folder.
 type Python struct {
-	Version      string   `yaml:"version" json:"version,omitempty"`
-	Index        string   `yaml:"index" json:"index,omitempty"`
-	ExtraIndexes []string `yaml:"extra_indexes" json:"extra_indexes,omitempty"`
-	Wheelhouse   string   `yaml:"wheelhouse" json:"wheelhouse,omitempty"` // relative to the release's root
-	Requirements string   `yaml:"requirements" json:"requirements,omitempty"`
+	Version      string   `yaml:"version,omitempty" json:"version,omitempty"`
+	Index        string   `yaml:"index,omitempty" json:"index,omitempty"`
+	ExtraIndexes []string `yaml:"extra_indexes,omitempty" json:"extra_indexes,omitempty"`
+	Wheelhouse   string   `yaml:"wheelhouse,omitempty" json:"wheelhouse,omitempty"` // relative to the release's root
+	Requirements string   `yaml:"requirements,omitempty" json:"requirements,omitempty"`
 }
 
 // Duration is a time.Duration that reads and writes as text ("10s", "2m30s").

@@ -101,8 +101,13 @@ func (r Resources) check(c *checker) {
 	if r.CPUs < 0 {
 		c.fault("resources.cpus", "%v is negative", r.CPUs)
 	}
-	c.between("resources.pids", r.Pids, 0, 1<<22)
-	c.between("resources.nofile", r.Nofile, 0, 1<<30)
+	// 0 is a key left out: no limit.
+	if r.Pids != 0 {
+		c.between("resources.pids", r.Pids, 1, 1<<22)
+	}
+	if r.Nofile != 0 {
+		c.between("resources.nofile", r.Nofile, 1, 1<<30)
+	}
 	if r.GPUs != "" && !gpusRE.MatchString(r.GPUs) {
 		c.fault("resources.gpus", "%q names no GPUs (write 0, \"0,1\", all or none)", clip(r.GPUs))
 	}
