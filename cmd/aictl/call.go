@@ -53,11 +53,13 @@ stdout, indented when it is JSON and you are looking. A status of 400 or above e
 	flags.StringArrayVarP(&f.header, "header", "H", nil, a.t("header `NAME: VALUE`; may be repeated"))
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, a.t("show status, time and record on stderr"))
 	flags.DurationVar(&f.timeout, "timeout", 0, a.t("give up after this long (default: never)"))
-	cmd.MarkFlagsMutuallyExclusive("data", "form")
 	return cmd
 }
 
 func (a *app) call(cmd *cobra.Command, args []string, f callFlags) error {
+	if err := a.notBoth(cmd, "data", "form"); err != nil {
+		return err
+	}
 	path := "/predict"
 	if len(args) == 2 {
 		path = args[1]

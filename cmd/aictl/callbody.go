@@ -224,7 +224,7 @@ func problemDetail(content []byte) string {
 			}
 		}
 	}
-	if line := firstLine(printable(strings.ToValidUTF8(string(content), "?"))); line != "" {
+	if line := printable(firstLine(strings.ToValidUTF8(string(content), "?"))); line != "" {
 		return clip(line, 300)
 	}
 	return "no explanation"

@@ -46,11 +46,13 @@ With -f new lines are shown as they come, until Ctrl-C. -o json gives one JSON o
 	flags.BoolVar(&f.stdout, "stdout", false, a.t("standard output only"))
 	flags.BoolVarP(&f.times, "timestamps", "t", false, a.t("show each line's time"))
 	flags.StringVar(&f.instance, "instance", "", a.t("one instance only, such as ocr/2"))
-	cmd.MarkFlagsMutuallyExclusive("stderr", "stdout")
 	return cmd
 }
 
 func (a *app) logs(cmd *cobra.Command, services []string, f logsFlags) error {
+	if err := a.notBoth(cmd, "stderr", "stdout"); err != nil {
+		return err
+	}
 	query, err := a.logsQuery(services, f, cmd.Flags().Changed("lines"))
 	if err != nil {
 		return a.usageError(cmd, err)

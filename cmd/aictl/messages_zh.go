@@ -29,6 +29,8 @@ var runtimeZH = map[string]string{
 	"--output %q is not known: use table, wide, json or yaml":                               "不认识 --output %q：请用 table、wide、json 或 yaml",
 	"--data-dir and --server exclude each other: one means this machine, the other another": "--data-dir 与 --server 不能同时使用：一个指本机，另一个指别的机器",
 
+	"--%s and --%s exclude each other: give one": "--%s 与 --%s 不能同时使用：请只给一个",
+
 	"no daemon answers at %s": "%s 上没有守护进程应答",
 	"check the address, and that the daemon there listens on it (aictl daemon --listen)":                          "请检查地址，并确认那边的守护进程在此地址监听（aictl daemon --listen）",
 	"start one with `aictl daemon`; one with another data directory is reached with --data-dir or AICTL_DATA_DIR": "用 `aictl daemon` 启动；数据目录不同的守护进程用 --data-dir 或 AICTL_DATA_DIR 连接",

@@ -117,3 +117,11 @@ func (a *app) parent(cmd *cobra.Command, children ...*cobra.Command) *cobra.Comm
 	cmd.AddCommand(children...)
 	return cmd
 }
+
+// notBoth refuses two flags that exclude each other.
+func (a *app) notBoth(cmd *cobra.Command, one, other string) error {
+	if cmd.Flags().Changed(one) && cmd.Flags().Changed(other) {
+		return a.usageError(cmd, a.errorf("--%s and --%s exclude each other: give one", one, other))
+	}
+	return nil
+}
