@@ -26,13 +26,12 @@ function mean(numbers) {
 }
 
 /**
- * The standard deviation as far as most numbers are concerned: 1.4826 times the median distance from the median; when
- * more than half of the numbers are equal, 1.2533 times the mean distance.
+ * How large most of the errors are, as a standard deviation around zero: 1.4826 times the median size; when more than
+ * half of them are zero, 1.2533 times the mean size.
  */
-function robustScale(numbers) {
-  const centre = median(numbers);
-  const distances = numbers.map((x) => Math.abs(x - centre));
-  return 1.4826 * median(distances) || 1.2533 * mean(distances);
+function robustScale(errors) {
+  const sizes = errors.map(Math.abs);
+  return 1.4826 * median(sizes) || 1.2533 * mean(sizes);
 }
 
 // The median step between neighbours at the beginning, so that the start need not be learned.
@@ -114,9 +113,8 @@ function extrapolate({ level, slope }, horizon) {
 
 function findAnomalies(series, pass, scale, threshold) {
   const anomalies = [];
-  const centre = median(forecastErrors(pass));
   pass.errors.forEach((error, index) => {
-    const score = error === null || scale === 0 ? 0 : (error - centre) / scale;
+    const score = error === null || scale === 0 ? 0 : error / scale;
     if (Math.abs(score) > threshold) {
       anomalies.push({ index, value: series[index], expected: round(pass.expected[index]), score: round(score) });
     }
