@@ -1,0 +1,140 @@
+package records
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/klauspost/compress/zstd"
+
+	"aictl/store"
+	"aictl/store/internal/sqlite"
+)
+
+// Errors that callers branch on.
+var (
+	// ErrDisk says that nothing of the failed transaction was kept; the same call works once there is space.
+	ErrDisk       = sqlite.ErrDisk
+	ErrPermission = sqlite.ErrPermission
+	ErrCorrupt    = sqlite.ErrCorrupt
+	ErrNotFound   = store.ErrNotFound
+	ErrAmbiguous  = errors.New("several records begin with that id")
+	ErrBadID      = errors.New("not a record id")
+	ErrBadCursor  = errors.New("not a cursor of this list")
+	ErrBadRecord  = errors.New("exchange cannot be stored")
+	errNewerDay   = errors.New("day file was written by a newer aictl")
+	ErrClosed     = errors.New("the archive of records is closed")
+)
+
+// Options of an Archive. The zero value is what the daemon uses.
+type Options struct {
+	Logger *slog.Logger // nil means slog.Default
+	// InlineMax is the largest body kept in a row, in bytes; larger ones become files. Zero means 64 KiB.
+	InlineMax int
+	// CompressMin is the smallest body worth compressing, in bytes. Zero means 512, less than zero never.
+	CompressMin int
+}
+
+// Archive is the folder of day files. Append is called by one recorder; everything else by anyone.
+type Archive struct {
+	dir     string
+	o       Options
+	log     *slog.Logger
+	bodies  *bodies
+	codec   *codec
+	readers *readers
+
+	mu       sync.Mutex // guards what follows
+	closed   bool
+	writers  []*dayWriter // the latest days, newest use last
+	maxPages int          // bound on a day file, for tests
+}
+
+// Open opens or creates the folder. Half-written bodies of a crash are removed.
+func Open(dir string, o Options) (*Archive, error) {
+	if err := sqlite.CheckVersion(); err != nil {
+		return nil, err
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	if o.InlineMax == 0 {
+		o.InlineMax = 64 << 10
+	}
+	if o.CompressMin == 0 {
+		o.CompressMin = 512
+	}
+	bodyDir := filepath.Join(dir, "bodies")
+	if err := os.MkdirAll(bodyDir, 0o700); err != nil {
+		return nil, fmt.Errorf("open records: %w", sqlite.Explain(err))
+	}
+	codec, err := newCodec()
+	if err != nil {
+		return nil, fmt.Errorf("open records: %w", err)
+	}
+	a := &Archive{dir: dir, o: o, log: o.Logger, codec: codec, readers: newReaders(dir)}
+	a.bodies = &bodies{dir: bodyDir, put: putFile}
+	if err := a.bodies.removeTemporary(); err != nil {
+		return nil, fmt.Errorf("open records: %w", sqlite.Explain(err))
+	}
+	return a, nil
+}
+
+// Tidy empties the write-ahead logs of the open day files; call it when no requests come in.
+func (a *Archive) Tidy() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var errs []error
+	for _, w := range a.writers {
+		errs = append(errs, w.truncate())
+	}
+	return errors.Join(errs...)
+}
+
+// Close moves the write-ahead logs into the day files and closes them.
+func (a *Archive) Close() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closed {
+		return nil
+	}
+	a.closed = true
+	err := a.readers.close()
+	for _, w := range a.writers {
+		err = errors.Join(err, w.close())
+	}
+	a.writers = nil
+	a.codec.close()
+	return err
+}
+
+// codec compresses bodies, each on its own, so that one is read without the others.
+type codec struct {
+	enc *zstd.Encoder
+	dec *zstd.Decoder
+}
+
+func newCodec() (*codec, error) {
+	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false))
+	if err != nil {
+		return nil, err
+	}
+	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(2), zstd.WithDecoderMaxMemory(1<<30))
+	return &codec{enc: enc, dec: dec}, err
+}
+
+// pack returns the compressed body when that saves an eighth or more.
+func (c *codec) pack(body []byte) ([]byte, bool) {
+	if packedAlready(body) {
+		return nil, false
+	}
+	packed := c.enc.EncodeAll(body, make([]byte, 0, len(body)))
+	return packed, len(packed) <= len(body)-len(body)/8
+}
+
+func (c *codec) unpack(packed []byte) ([]byte, error) { return c.dec.DecodeAll(packed, nil) }
+
+func (c *codec) close() { c.dec.Close() }
