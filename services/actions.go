@@ -1,0 +1,239 @@
+package services
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"aictl/store"
+)
+
+// Start makes a service wanted and starts its live instances; a fatal one gets a fresh count. It returns when all of
+// them run and are healthy, or one has failed.
+func (m *Manager) Start(ctx context.Context, name string) error {
+	if err := m.spawn(ctx, name); err != nil {
+		return err
+	}
+	return m.up(ctx, name)
+}
+
+// up waits for the live instances of a service without holding its lock, so that it can be stopped meanwhile.
+func (m *Manager) up(ctx context.Context, name string) error {
+	ids := m.liveIDs(name)
+	err := m.awaitUp(ctx, ids, nil)
+	if err != nil && errors.Is(err, ErrNotHealthy) && ctx.Err() == nil {
+		return fmt.Errorf("%w; see `aictl logs %s`", err, name)
+	}
+	return err
+}
+
+// spawn starts the live instances of a service and returns once the keeper has spawned them.
+func (m *Manager) spawn(ctx context.Context, name string) error {
+	defer m.locks.lock(name)()
+	svc, err := m.Store.Service(ctx, name)
+	if err != nil {
+		return fmt.Errorf("service %s: %w", name, err)
+	}
+	if svc.Release == "" {
+		return fmt.Errorf("%s: %w: deploy it with `aictl deploy`", name, ErrNoRelease)
+	}
+	if err := m.want(ctx, name, store.WantedRunning); err != nil {
+		return err
+	}
+	if err := m.rebase(ctx, name); err != nil {
+		return err
+	}
+	return m.results(m.Keeper.StartAll(ctx, m.liveIDs(name)))
+}
+
+// rebase moves instances that do not run, and whose port a stranger has taken meanwhile, to another port.
+func (m *Manager) rebase(ctx context.Context, name string) error {
+	svc, rel, err := m.loadLive(ctx, name)
+	if err != nil {
+		return err
+	}
+	for _, id := range m.liveIDs(name) {
+		m.mu.Lock()
+		row, pid := m.instances[id].Instance, m.instances[id].status.PID
+		m.mu.Unlock()
+		if pid != 0 {
+			continue
+		}
+		port, err := m.Ports.Acquire(ctx, id)
+		if err != nil {
+			return fmt.Errorf("port for %s: %w", id, err)
+		}
+		if port == row.Port {
+			continue
+		}
+		m.log.Warn("port is held by a stranger, moved", "instance", id, "from", row.Port, "to", port)
+		row.Port = port
+		if err := m.Store.SetInstancePort(ctx, id, port); err != nil {
+			return fmt.Errorf("port for %s: %w", id, err)
+		}
+		if err := m.apply(ctx, svc, rel, []store.Instance{row}, false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *Manager) loadLive(ctx context.Context, name string) (store.Service, store.Release, error) {
+	svc, err := m.Store.Service(ctx, name)
+	if err != nil {
+		return svc, store.Release{}, fmt.Errorf("service %s: %w", name, err)
+	}
+	return m.load(ctx, name, svc.Release)
+}
+
+// Stop takes a service out of the gateway, lets its requests end and stops its instances in parallel.
+func (m *Manager) Stop(ctx context.Context, name string) error {
+	defer m.locks.lock(name)()
+	if _, err := m.Store.Service(ctx, name); err != nil {
+		return fmt.Errorf("service %s: %w", name, err)
+	}
+	if err := m.want(ctx, name, store.WantedStopped); err != nil {
+		return err
+	}
+	ids := m.liveIDs(name)
+	m.drainAll(ctx, ids)
+	return m.results(m.Keeper.StopAll(ctx, ids, true))
+}
+
+// want stores the wanted state and lets routing know it.
+func (m *Manager) want(ctx context.Context, name string, w store.Wanted) error {
+	if err := m.Store.SetWanted(ctx, name, w); err != nil {
+		return fmt.Errorf("service %s: %w", name, err)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.entry(name).wanted = w
+	m.publish(name)
+	return nil
+}
+
+func (m *Manager) drainAll(ctx context.Context, ids []string) {
+	done := make(chan struct{})
+	for _, id := range ids {
+		go func() {
+			m.drain(ctx, id)
+			done <- struct{}{}
+		}()
+	}
+	for range ids {
+		<-done
+	}
+}
+
+// Restart restarts the live instances one after another, each healthy again before the next, so that a service with
+// replicas keeps serving. A stopped service is started.
+func (m *Manager) Restart(ctx context.Context, name string) error {
+	svc, err := m.Store.Service(ctx, name)
+	if err != nil {
+		return fmt.Errorf("service %s: %w", name, err)
+	}
+	if svc.Wanted == store.WantedStopped || svc.Release == "" {
+		return m.Start(ctx, name)
+	}
+	for _, id := range m.liveIDs(name) {
+		if err := m.restartOne(ctx, name, id); err != nil {
+			return err
+		}
+		if err := m.up(ctx, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *Manager) restartOne(ctx context.Context, name, id string) error {
+	defer m.locks.lock(name)()
+	s, err := m.Keeper.RestartWait(ctx, id, "asked by the user")
+	if err != nil {
+		return fmt.Errorf("restart %s: %w", id, err)
+	}
+	m.Observe(s)
+	return nil
+}
+
+// Scale sets the number of instances of a service by hand; the manifest's replicas no longer apply to it.
+func (m *Manager) Scale(ctx context.Context, name string, n int) error {
+	defer m.locks.lock(name)()
+	svc, rel, err := m.loadLive(ctx, name)
+	if err != nil {
+		return err
+	}
+	if svc.Release == "" {
+		return fmt.Errorf("%s: %w: deploy it with `aictl deploy`", name, ErrNoRelease)
+	}
+	if err := m.Store.SetReplicas(ctx, name, n, true); err != nil {
+		return fmt.Errorf("scale %s: %w", name, err)
+	}
+	ids := m.liveIDs(name)
+	if n < len(ids) {
+		gone := ids[n:]
+		rows := make([]store.Instance, len(gone))
+		for k, id := range gone {
+			rows[k].ID = id
+		}
+		return m.discardAll(ctx, rows)
+	}
+	rows, err := m.allot(ctx, name, rel.ID, n-len(ids), true)
+	if err == nil {
+		err = m.apply(ctx, svc, rel, rows, svc.Wanted == store.WantedRunning)
+	}
+	if err != nil {
+		return errors.Join(err, m.discardAll(context.WithoutCancel(ctx), rows))
+	}
+	return nil
+}
+
+// Remove stops a service and forgets it. Its records stay.
+func (m *Manager) Remove(ctx context.Context, name string) error {
+	defer m.locks.lock(name)()
+	rows, err := m.Store.Instances(ctx, name, "")
+	if err != nil {
+		return fmt.Errorf("service %s: %w", name, err)
+	}
+	if err := m.want(ctx, name, store.WantedStopped); err != nil {
+		return err
+	}
+	if err := m.discardAll(ctx, rows); err != nil {
+		return err
+	}
+	if err := m.Store.DeleteService(ctx, name); err != nil {
+		return fmt.Errorf("forget %s: %w", name, err)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.services, name)
+	m.publish(name)
+	return nil
+}
+
+// Signal sends a signal to every running live instance's process group.
+func (m *Manager) Signal(ctx context.Context, name, signal string) error {
+	if _, err := m.Store.Service(ctx, name); err != nil {
+		return fmt.Errorf("service %s: %w", name, err)
+	}
+	var errs []error
+	for _, id := range m.liveIDs(name) {
+		if err := m.Keeper.SignalGroup(ctx, id, signal); err != nil {
+			errs = append(errs, fmt.Errorf("signal %s: %w", id, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// liveIDs are the live instances of a service by slot.
+func (m *Manager) liveIDs(name string) []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var ids []string
+	for _, i := range m.entry(name).slots {
+		if i.Live {
+			ids = append(ids, i.ID)
+		}
+	}
+	return ids
+}

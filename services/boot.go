@@ -1,0 +1,208 @@
+package services
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"time"
+
+	"aictl/configs"
+	"aictl/gateway"
+	"aictl/health"
+	"aictl/procs"
+	"aictl/store"
+)
+
+// Boot makes the keeper run what the store says, and nothing else. Instances that already run unchanged are left
+// alone; slots of deploys that never ended are removed. It is called once, after the keeper's first statuses came in.
+func (m *Manager) Boot(ctx context.Context) error {
+	all, err := m.Store.Services(ctx, "", 0)
+	if err != nil {
+		return fmt.Errorf("read services: %w", err)
+	}
+	known := map[string]bool{}
+	for _, svc := range all {
+		ids, err := m.bootService(ctx, svc)
+		if err != nil {
+			m.log.Error("service not started", "service", svc.Name, "err", err)
+		}
+		for _, id := range ids {
+			known[id] = true
+		}
+	}
+	return m.removeUnknown(ctx, known)
+}
+
+func (m *Manager) bootService(ctx context.Context, svc store.Service) ([]string, error) {
+	defer m.locks.lock(svc.Name)()
+	m.remember(svc)
+	rows, err := m.Store.Instances(ctx, svc.Name, "")
+	if err != nil {
+		return nil, fmt.Errorf("read instances: %w", err)
+	}
+	var live []store.Instance
+	for _, row := range rows {
+		if row.Live {
+			live = append(live, row)
+			continue
+		}
+		m.log.Info("removing a slot left by an unfinished deploy", "instance", row.ID)
+		if err := m.discard(ctx, row.ID); err != nil {
+			return nil, err
+		}
+	}
+	ids := make([]string, 0, len(live))
+	for _, row := range live {
+		ids = append(ids, row.ID)
+	}
+	if svc.Release == "" || len(live) == 0 {
+		return ids, nil
+	}
+	rel, err := m.Store.Release(ctx, svc.Name, svc.Release)
+	if err != nil {
+		return ids, fmt.Errorf("read release %s: %w", svc.Release, err)
+	}
+	return ids, m.apply(ctx, svc, rel, live, svc.Wanted == store.WantedRunning)
+}
+
+// removeUnknown takes from the keeper what no service owns.
+func (m *Manager) removeUnknown(ctx context.Context, known map[string]bool) error {
+	m.mu.Lock()
+	var strangers []string
+	for id := range m.seen {
+		if !known[id] {
+			strangers = append(strangers, id)
+		}
+	}
+	m.mu.Unlock()
+	if len(strangers) == 0 {
+		return nil
+	}
+	slices.Sort(strangers)
+	m.log.Info("removing instances that belong to no service", "instances", strangers)
+	return m.results(m.Keeper.RemoveAll(ctx, strangers))
+}
+
+// remember notes what routing needs of a service.
+func (m *Manager) remember(svc store.Service) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s := m.entry(svc.Name)
+	s.wanted, s.release = svc.Wanted, svc.Release
+	m.publish(svc.Name)
+}
+
+// entry is the service of that name, made when it is new. Called with the lock held.
+func (m *Manager) entry(name string) *service {
+	s, ok := m.services[name]
+	if !ok {
+		s = &service{wanted: store.WantedStopped}
+		m.services[name] = s
+	}
+	return s
+}
+
+// apply registers instances of one release and hands them to the keeper, started or stopped.
+func (m *Manager) apply(ctx context.Context, svc store.Service, rel store.Release, rows []store.Instance, start bool) error {
+	man, err := manifestOf(rel)
+	if err != nil {
+		return err
+	}
+	specs := make([]procs.Spec, 0, len(rows))
+	m.mu.Lock()
+	for _, row := range rows {
+		spec := compose(svc, rel, man, row, m.Dirs)
+		specs = append(specs, spec)
+		m.register(row, spec, man)
+	}
+	m.publish(svc.Name)
+	m.mu.Unlock()
+	if err := m.results(m.Keeper.ApplyAll(ctx, specs, procs.ApplyOptions{Start: start})); err != nil {
+		return fmt.Errorf("hand %s to the keeper: %w", svc.Name, err)
+	}
+	return nil
+}
+
+// results notes the statuses that a call about many brought back and joins its errors.
+func (m *Manager) results(all []procs.Result, err error) error {
+	errs := []error{err}
+	for _, r := range all {
+		if r.Err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", r.ID, r.Err))
+		} else if r.Status.ID != "" {
+			m.Observe(r.Status)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// register puts one instance under watch. Called with the lock held.
+func (m *Manager) register(row store.Instance, spec procs.Spec, man configs.Manifest) {
+	i := &instance{
+		Instance: row, spec: spec,
+		route:  gateway.Target{Instance: row.ID, Release: row.Release, Addr: net.JoinHostPort(host, strconv.Itoa(row.Port))},
+		record: gateway.Route{Record: man.Record},
+	}
+	if !man.Health.Disabled {
+		i.policy = policyOf(man.Health)
+	}
+	m.instances[row.ID] = i
+	m.entry(row.Service).insert(i)
+	if s, ok := m.seen[row.ID]; ok {
+		m.take(i, s)
+	}
+}
+
+func policyOf(h configs.Health) *health.Policy {
+	return &health.Policy{
+		Path: h.Path, Interval: time.Duration(h.Interval), Timeout: time.Duration(h.Timeout),
+		StartPeriod: time.Duration(h.StartPeriod), Failures: h.Failures,
+	}
+}
+
+// discard ends one slot for good: out of the gateway, drained, stopped, its port given back, its row gone.
+func (m *Manager) discard(ctx context.Context, id string) error {
+	m.mu.Lock()
+	if i, ok := m.instances[id]; ok {
+		i.Live = false
+		m.publish(i.Service)
+	}
+	m.mu.Unlock()
+	m.drain(ctx, id)
+	if err := m.results(m.Keeper.RemoveAll(ctx, []string{id})); err != nil && !errors.Is(err, procs.ErrUnknownInstance) {
+		return fmt.Errorf("stop %s: %w", id, err)
+	}
+	m.mu.Lock()
+	m.forget(id)
+	m.mu.Unlock()
+	if err := m.Store.DeleteInstance(ctx, id); err != nil && !errors.Is(err, store.ErrNotFound) {
+		return fmt.Errorf("forget %s: %w", id, err)
+	}
+	if err := m.Ports.Release(ctx, id); err != nil {
+		return fmt.Errorf("give back the port of %s: %w", id, err)
+	}
+	return nil
+}
+
+// forget drops an instance from watch. Called with the lock held.
+func (m *Manager) forget(id string) {
+	m.prober.Forget(id)
+	if i, ok := m.instances[id]; ok {
+		s := m.entry(i.Service)
+		s.slots = slices.DeleteFunc(s.slots, func(x *instance) bool { return x == i })
+	}
+	delete(m.instances, id)
+	delete(m.seen, id)
+	delete(m.cpu, id)
+}
+
+func (m *Manager) drain(ctx context.Context, id string) {
+	ctx, cancel := context.WithTimeout(ctx, drainTime)
+	defer cancel()
+	if err := m.Router.Drain(ctx, id); err != nil {
+		m.log.Warn("requests cut by the end of the drain time", "instance", id, "err", err)
+	}
+}

@@ -1,0 +1,280 @@
+package services
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"aictl/health"
+	"aictl/procs"
+	"aictl/store"
+)
+
+// settle is how long candidates must stay up after the last of them turned healthy.
+const settle = 250 * time.Millisecond
+
+// Launch starts n candidates of a release beside whatever runs. They get no requests until Switch. What could not be
+// started is taken back.
+func (m *Manager) Launch(ctx context.Context, name, release string, n int) ([]store.Instance, error) {
+	defer m.locks.lock(name)()
+	svc, rel, err := m.load(ctx, name, release)
+	if err != nil {
+		return nil, err
+	}
+	m.remember(svc)
+	rows, err := m.allot(ctx, name, release, n, false)
+	if err == nil {
+		err = m.apply(ctx, svc, rel, rows, true)
+	}
+	if err != nil {
+		return nil, errors.Join(err, m.discardAll(context.WithoutCancel(ctx), rows))
+	}
+	return rows, nil
+}
+
+func (m *Manager) load(ctx context.Context, name, release string) (store.Service, store.Release, error) {
+	svc, err := m.Store.Service(ctx, name)
+	if err != nil {
+		return svc, store.Release{}, fmt.Errorf("service %s: %w", name, err)
+	}
+	rel, err := m.Store.Release(ctx, name, release)
+	if err != nil {
+		return svc, rel, fmt.Errorf("release %s of %s: %w", release, name, err)
+	}
+	return svc, rel, nil
+}
+
+// allot makes n new slots with a port each. On an error the rows made so far are returned with it.
+func (m *Manager) allot(ctx context.Context, name, release string, n int, live bool) ([]store.Instance, error) {
+	rows, err := m.Store.AddInstances(ctx, name, release, n, live)
+	if err != nil {
+		return nil, fmt.Errorf("new slots for %s: %w", name, err)
+	}
+	for k := range rows {
+		row := &rows[k]
+		if row.Port, err = m.Ports.Acquire(ctx, row.ID); err != nil {
+			return rows, fmt.Errorf("port for %s: %w", row.ID, err)
+		}
+		if err := m.Store.SetInstancePort(ctx, row.ID, row.Port); err != nil {
+			return rows, fmt.Errorf("port for %s: %w", row.ID, err)
+		}
+	}
+	return rows, nil
+}
+
+// AwaitHealthy returns once every id is healthy and has stayed so for a moment. Its error says what went wrong with
+// the first that failed. progress is told what is being waited for, when that changes.
+func (m *Manager) AwaitHealthy(ctx context.Context, ids []string, progress func(string)) error {
+	if err := m.awaitUp(ctx, ids, progress); err != nil {
+		return err
+	}
+	return m.settled(ctx, ids)
+}
+
+func (m *Manager) awaitUp(ctx context.Context, ids []string, progress func(string)) error {
+	var last string
+	for {
+		changed := m.Changed()
+		waiting, err := m.candidates(ids)
+		if err != nil {
+			return err
+		}
+		if len(waiting) == 0 {
+			return nil
+		}
+		if s := strings.Join(waiting, ", "); s != last && progress != nil {
+			last = s
+			progress(s)
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %s: %w", ErrNotHealthy, strings.Join(waiting, ", "), context.Cause(ctx))
+		}
+	}
+}
+
+// settled watches healthy candidates for a moment: a process that dies right after its first good probe must not go live.
+func (m *Manager) settled(ctx context.Context, ids []string) error {
+	timer := time.NewTimer(settle)
+	defer timer.Stop()
+	for {
+		changed := m.Changed()
+		waiting, err := m.candidates(ids)
+		if err != nil {
+			return err
+		}
+		if len(waiting) > 0 {
+			return fmt.Errorf("%w: it was healthy once, then: %s", ErrNotHealthy, strings.Join(waiting, ", "))
+		}
+		select {
+		case <-timer.C:
+			return nil
+		case <-changed:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// candidates says what is still waited for, or why waiting is over.
+func (m *Manager) candidates(ids []string) (waiting []string, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, id := range ids {
+		i, ok := m.instances[id]
+		if !ok {
+			return nil, fmt.Errorf("%w: %s was removed meanwhile", ErrNotHealthy, id)
+		}
+		if why := i.failed(); why != "" {
+			return nil, fmt.Errorf("%w: %s %s", ErrNotHealthy, id, why)
+		}
+		if i.status.State != procs.StateRunning {
+			waiting = append(waiting, id+" "+i.waitsFor())
+		}
+	}
+	return waiting, nil
+}
+
+// failed says why an instance that was started by wish did not come up; "" while it still may. Any exit since then
+// counts: a service that needs several attempts to come up is not one to switch to.
+func (i *instance) failed() string {
+	s := i.status
+	ended := s.Restarts > 0 || s.State == procs.StateBackoff || s.State == procs.StateFatal ||
+		s.State == procs.StateStopped && s.LastExit != nil
+	switch {
+	case i.verdict == health.Unhealthy:
+		return "is unhealthy: " + i.reason + i.elsewhere()
+	case ended && s.LastExit != nil:
+		return describe(*s.LastExit)
+	case ended:
+		return "could not be started: " + s.Reason
+	}
+	return ""
+}
+
+func describe(e procs.Exit) string {
+	how := fmt.Sprintf("exited with code %d", e.Code)
+	switch {
+	case e.Unknown:
+		how = "exited"
+	case e.Signal != "":
+		how = "was ended by signal " + e.Signal
+	}
+	if e.Uptime > 0 {
+		how += fmt.Sprintf(" after %s", round(e.Uptime))
+	}
+	return how
+}
+
+func (i *instance) waitsFor() string {
+	switch {
+	case i.status.PID == 0:
+		return "is being started"
+	case i.policy == nil:
+		return "is starting"
+	case i.reason != "":
+		return "waits for " + i.policy.Path + " (" + i.reason + i.elsewhere() + ")"
+	}
+	return "waits for " + i.policy.Path
+}
+
+// elsewhere names the ports that the instance listens on when its own is not among them.
+func (i *instance) elsewhere() string {
+	if !strings.Contains(i.reason, "nothing listens") {
+		return ""
+	}
+	others := slices.DeleteFunc(listening(i.status.PID), func(p int) bool { return p == i.Port })
+	if len(others) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; it listens on %s instead of $PORT (%d)", joinInts(others), i.Port)
+}
+
+// Switch makes a release live: its candidates get all new requests from one moment to the next. It returns the
+// instances that were live before, still running, for Retire. A candidate that is not healthy any more is an error.
+func (m *Manager) Switch(ctx context.Context, name, release string, ids []string) ([]store.Instance, error) {
+	defer m.locks.lock(name)()
+	if waiting, err := m.candidates(ids); err != nil {
+		return nil, err
+	} else if len(waiting) > 0 {
+		return nil, fmt.Errorf("%w: %s", ErrNotHealthy, strings.Join(waiting, ", "))
+	}
+	if err := m.setLive(ctx, name, release); err != nil {
+		return nil, fmt.Errorf("make %s live: %w", release, err)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var old []store.Instance
+	s := m.entry(name)
+	for _, i := range s.slots {
+		if slices.Contains(ids, i.ID) {
+			i.Live = true
+		} else if i.Live {
+			i.Live = false
+			old = append(old, i.Instance)
+		}
+	}
+	s.wanted, s.release, s.held = store.WantedRunning, release, false
+	m.publish(name)
+	return old, nil
+}
+
+// setLive makes a release the live one of a service, which from now on is wanted.
+func (m *Manager) setLive(ctx context.Context, name, release string) error {
+	svc, err := m.Store.Service(ctx, name)
+	if err != nil {
+		return err
+	}
+	if err := m.Store.SetRelease(ctx, name, release, svc.Release); err != nil {
+		return err
+	}
+	return m.Store.SetWanted(ctx, name, store.WantedRunning)
+}
+
+// Retire ends instances: drained, stopped, forgotten, in parallel.
+func (m *Manager) Retire(ctx context.Context, ids []string) error {
+	rows := make([]store.Instance, len(ids))
+	for k, id := range ids {
+		rows[k].ID = id
+	}
+	return m.discardAll(ctx, rows)
+}
+
+func (m *Manager) discardAll(ctx context.Context, rows []store.Instance) error {
+	errs := make([]error, len(rows))
+	var wg sync.WaitGroup
+	for k, row := range rows {
+		wg.Go(func() { errs[k] = m.discard(ctx, row.ID) })
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// StopLive stops the live instances without forgetting them, for a deploy that cannot run two releases at once.
+func (m *Manager) StopLive(ctx context.Context, name string) ([]string, error) {
+	defer m.locks.lock(name)()
+	ids := m.liveIDs(name)
+	m.hold(name, true)
+	m.drainAll(ctx, ids)
+	return ids, m.results(m.Keeper.StopAll(ctx, ids, true))
+}
+
+// hold takes a service's live instances out of the gateway, or gives them back.
+func (m *Manager) hold(name string, held bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.entry(name).held = held
+	m.publish(name)
+}
+
+// StartLive starts the live instances again, after a failed deploy.
+func (m *Manager) StartLive(ctx context.Context, name string) error {
+	defer m.locks.lock(name)()
+	m.hold(name, false)
+	return m.results(m.Keeper.StartAll(ctx, m.liveIDs(name)))
+}

@@ -1,0 +1,274 @@
+// Package services makes the wanted state of every service true: it composes what the keeper runs, turns health
+// probes into verdicts and routes, and carries out start, stop, restart, scale and remove.
+package services
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"aictl/gateway"
+	"aictl/health"
+	"aictl/procs"
+	"aictl/store"
+)
+
+// Errors that callers branch on.
+var (
+	// ErrNoRelease is returned for a service that was never deployed with success.
+	ErrNoRelease = errors.New("no release to run")
+	// ErrNotHealthy is wrapped by what AwaitHealthy returns.
+	ErrNotHealthy = errors.New("not healthy")
+)
+
+// Keeper runs instances; *procs.Client is one.
+type Keeper interface {
+	ApplyAll(ctx context.Context, specs []procs.Spec, opt procs.ApplyOptions) ([]procs.Result, error)
+	StartAll(ctx context.Context, ids []string) ([]procs.Result, error)
+	StopAll(ctx context.Context, ids []string, wait bool) ([]procs.Result, error)
+	RestartWait(ctx context.Context, id, reason string) (procs.Status, error)
+	RestartUnhealthy(ctx context.Context, id, reason string) (procs.Status, error)
+	RemoveAll(ctx context.Context, ids []string) ([]procs.Result, error)
+	SignalGroup(ctx context.Context, id, signal string) error
+	Verdict(ctx context.Context, v procs.Verdict) error
+}
+
+// Router sends requests to instances; *gateway.Gateway is one.
+type Router interface {
+	SetRoute(gateway.Route) error
+	RemoveRoute(service string)
+	Drain(ctx context.Context, instance string) error
+}
+
+// Ports gives every instance a port of its own; *ports.Allocator is one.
+type Ports interface {
+	Acquire(ctx context.Context, owner string) (int, error)
+	Move(ctx context.Context, owner string) (int, error)
+	Release(ctx context.Context, owner string) error
+}
+
+// Deps is what a Manager works with. GatewayURL is the address printed in front of /ai/<service>.
+type Deps struct {
+	Store      *store.Store
+	Keeper     Keeper
+	Router     Router
+	Ports      Ports
+	Usage      func([]procs.Status) map[string]procs.Usage
+	Dirs       Dirs
+	GatewayURL string
+	Logger     *slog.Logger
+}
+
+// drainTime bounds how long an instance that left the gateway may finish its requests.
+const drainTime = 30 * time.Second
+
+// Manager makes wanted states true. Its methods are safe for concurrent use; those on one service take turns.
+type Manager struct {
+	Deps
+	log    *slog.Logger
+	prober *health.Prober
+	locks  keyed
+	told   chan health.Report
+	done   chan struct{} // closed when Run ends: nobody hears verdicts any more
+
+	mu        sync.Mutex
+	instances map[string]*instance
+	services  map[string]*service
+	seen      map[string]procs.Status // the keeper's word on every instance, also on unknown ones
+	changed   chan struct{}           // closed and replaced at every change
+	cpu       map[string]cpuSample
+}
+
+// service is what routing needs to know of a service.
+type service struct {
+	wanted  store.Wanted
+	release string
+	held    bool        // a deploy has stopped the live instances to start others
+	slots   []*instance // by slot
+}
+
+// serving reports whether the service's instances may get requests at all.
+func (s *service) serving() bool { return s.wanted == store.WantedRunning && !s.held }
+
+// insert puts i in its place, instead of the one that had its slot.
+func (s *service) insert(i *instance) {
+	at, found := slices.BinarySearchFunc(s.slots, i.Slot, func(x *instance, slot int) int { return x.Slot - slot })
+	if found {
+		s.slots[at] = i
+		return
+	}
+	s.slots = slices.Insert(s.slots, at, i)
+}
+
+// instance is one slot with all that is known of it.
+type instance struct {
+	store.Instance
+	spec    procs.Spec
+	policy  *health.Policy // nil without health checks
+	route   gateway.Target
+	record  gateway.Route // the Record part of the route while this instance's release is live
+	status  procs.Status
+	verdict health.Verdict
+	reason  string
+}
+
+// serves reports whether the gateway may send requests to i.
+func (i *instance) serves() bool {
+	return i.Live && i.status.State == procs.StateRunning && i.verdict != health.Unhealthy
+}
+
+// New returns a manager; Run must be running for it to notice anything.
+func New(d Deps) *Manager {
+	m := &Manager{
+		Deps: d, log: d.Logger, told: make(chan health.Report, 256), done: make(chan struct{}),
+		instances: map[string]*instance{}, services: map[string]*service{}, seen: map[string]procs.Status{},
+		changed: make(chan struct{}), cpu: map[string]cpuSample{},
+	}
+	m.prober = health.NewProber(m.hear)
+	return m
+}
+
+// Run carries verdicts to the keeper until ctx ends.
+func (m *Manager) Run(ctx context.Context) error {
+	defer m.prober.Close()
+	defer close(m.done)
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case r := <-m.told:
+			if err := m.tell(ctx, r); err != nil && ctx.Err() == nil && !passed(err) {
+				m.log.Warn("verdict not delivered", "instance", r.ID, "err", err)
+			}
+		}
+	}
+}
+
+// tell brings a verdict to the keeper. An unhealthy instance is restarted by its policy.
+func (m *Manager) tell(ctx context.Context, r health.Report) error {
+	v := procs.Verdict{ID: r.ID, PID: r.PID, Healthy: r.Verdict == health.Healthy, Reason: r.Reason}
+	if err := m.Keeper.Verdict(ctx, v); err != nil || v.Healthy {
+		return err
+	}
+	_, err := m.Keeper.RestartUnhealthy(ctx, r.ID, "unhealthy: "+r.Reason)
+	return err
+}
+
+// passed tells errors about a process that is gone by now: its verdict does not matter any more.
+func passed(err error) bool {
+	return errors.Is(err, procs.ErrUnknownInstance) || errors.Is(err, procs.ErrStale) || errors.Is(err, procs.ErrNotRunning)
+}
+
+// hear takes a probe's report: routing acts on it at once, the keeper is told by Run.
+func (m *Manager) hear(r health.Report) {
+	m.mu.Lock()
+	i, ok := m.instances[r.ID]
+	if !ok || i.status.PID != r.PID {
+		m.mu.Unlock()
+		return
+	}
+	was := i.verdict
+	i.verdict, i.reason = r.Verdict, r.Reason
+	m.publish(i.Service)
+	m.mu.Unlock()
+	if was != r.Verdict && r.Verdict != health.Starting {
+		m.log.Info("instance "+string(r.Verdict), "instance", r.ID, "reason", r.Reason)
+	}
+	if r.Verdict == health.Starting {
+		return
+	}
+	select {
+	case m.told <- r:
+	case <-m.done:
+	}
+}
+
+// Observe takes the keeper's word on one instance. Calls come in the keeper's order.
+func (m *Manager) Observe(s procs.Status) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if s.State == procs.StateRemoved {
+		delete(m.seen, s.ID)
+		return
+	}
+	if s.Seq < m.seen[s.ID].Seq {
+		return // an answer to a call overtook it
+	}
+	m.seen[s.ID] = s
+	if i, ok := m.instances[s.ID]; ok {
+		m.take(i, s)
+	}
+}
+
+// take applies the keeper's word to i. Called with the lock held.
+func (m *Manager) take(i *instance, s procs.Status) {
+	if s.PID != i.status.PID {
+		i.verdict, i.reason = "", ""
+	}
+	i.status = s
+	alive := s.PID != 0 && (s.State == procs.StateStarting || s.State == procs.StateRunning || s.State == procs.StateUnhealthy)
+	if alive && i.policy != nil {
+		m.prober.Watch(health.Target{ID: i.ID, PID: s.PID, Addr: i.route.Addr, Policy: *i.policy})
+	} else {
+		m.prober.Forget(i.ID)
+	}
+	m.publish(i.Service)
+}
+
+// publish makes the gateway's route of a service what the instances' states say. Called with the lock held.
+func (m *Manager) publish(name string) {
+	close(m.changed)
+	m.changed = make(chan struct{})
+	svc, ok := m.services[name]
+	if !ok {
+		m.Router.RemoveRoute(name)
+		return
+	}
+	route := gateway.Route{Service: name}
+	for _, i := range svc.slots {
+		if i.Live {
+			route.Record = i.record.Record
+		}
+		if svc.serving() && i.serves() {
+			route.Targets = append(route.Targets, i.route)
+		}
+	}
+	if len(route.Targets) == 0 {
+		_, route.Reason = svc.summary()
+	}
+	if err := m.Router.SetRoute(route); err != nil {
+		m.log.Warn("recording without bodies", "service", name, "err", err)
+	}
+}
+
+// Changed returns a channel that is closed at the next change of anything.
+func (m *Manager) Changed() <-chan struct{} {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.changed
+}
+
+// keyed is one lock per name.
+type keyed struct {
+	mu    sync.Mutex
+	locks map[string]*sync.Mutex
+}
+
+// lock takes the lock of name and returns its release.
+func (k *keyed) lock(name string) func() {
+	k.mu.Lock()
+	if k.locks == nil {
+		k.locks = map[string]*sync.Mutex{}
+	}
+	l, ok := k.locks[name]
+	if !ok {
+		l = new(sync.Mutex)
+		k.locks[name] = l
+	}
+	k.mu.Unlock()
+	l.Lock()
+	return l.Unlock
+}
