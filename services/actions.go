@@ -30,29 +30,22 @@ func (m *Manager) up(ctx context.Context, name string) error {
 // spawn starts the live instances of a service and returns once the keeper has spawned them.
 func (m *Manager) spawn(ctx context.Context, name string) error {
 	defer m.locks.lock(name)()
-	svc, err := m.Store.Service(ctx, name)
+	svc, rel, err := m.loadLive(ctx, name)
 	if err != nil {
-		return fmt.Errorf("service %s: %w", name, err)
-	}
-	if svc.Release == "" {
-		return fmt.Errorf("%s: %w: deploy it with `aictl deploy`", name, ErrNoRelease)
+		return err
 	}
 	if err := m.want(ctx, name, store.WantedRunning); err != nil {
 		return err
 	}
-	if err := m.rebase(ctx, name); err != nil {
+	if err := m.rebase(ctx, svc, rel); err != nil {
 		return err
 	}
 	return m.results(m.Keeper.StartAll(ctx, m.liveIDs(name)))
 }
 
 // rebase moves instances that do not run, and whose port a stranger has taken meanwhile, to another port.
-func (m *Manager) rebase(ctx context.Context, name string) error {
-	svc, rel, err := m.loadLive(ctx, name)
-	if err != nil {
-		return err
-	}
-	for _, id := range m.liveIDs(name) {
+func (m *Manager) rebase(ctx context.Context, svc store.Service, rel store.Release) error {
+	for _, id := range m.liveIDs(svc.Name) {
 		m.mu.Lock()
 		row, pid := m.instances[id].Instance, m.instances[id].status.PID
 		m.mu.Unlock()
@@ -82,6 +75,9 @@ func (m *Manager) loadLive(ctx context.Context, name string) (store.Service, sto
 	svc, err := m.Store.Service(ctx, name)
 	if err != nil {
 		return svc, store.Release{}, fmt.Errorf("service %s: %w", name, err)
+	}
+	if svc.Release == "" {
+		return svc, store.Release{}, fmt.Errorf("%s: %w: deploy it with `aictl deploy`", name, ErrNoRelease)
 	}
 	return m.load(ctx, name, svc.Release)
 }
@@ -163,22 +159,20 @@ func (m *Manager) Scale(ctx context.Context, name string, n int) error {
 	if err != nil {
 		return err
 	}
-	if svc.Release == "" {
-		return fmt.Errorf("%s: %w: deploy it with `aictl deploy`", name, ErrNoRelease)
+	if ids := m.liveIDs(name); n < len(ids) {
+		err = m.Retire(ctx, ids[n:])
+	} else {
+		err = m.grow(ctx, svc, rel, n-len(ids))
 	}
-	if err := m.Store.SetReplicas(ctx, name, n, true); err != nil {
+	if err != nil {
 		return fmt.Errorf("scale %s: %w", name, err)
 	}
-	ids := m.liveIDs(name)
-	if n < len(ids) {
-		gone := ids[n:]
-		rows := make([]store.Instance, len(gone))
-		for k, id := range gone {
-			rows[k].ID = id
-		}
-		return m.discardAll(ctx, rows)
-	}
-	rows, err := m.allot(ctx, name, rel.ID, n-len(ids), true)
+	return m.Store.SetReplicas(ctx, name, n, true)
+}
+
+// grow adds n live instances. What could not be started is taken back.
+func (m *Manager) grow(ctx context.Context, svc store.Service, rel store.Release, n int) error {
+	rows, err := m.allot(ctx, svc.Name, rel.ID, n, true)
 	if err == nil {
 		err = m.apply(ctx, svc, rel, rows, svc.Wanted == store.WantedRunning)
 	}

@@ -83,7 +83,7 @@ func (m *Manager) removeUnknown(ctx context.Context, known map[string]bool) erro
 	}
 	slices.Sort(strangers)
 	m.log.Info("removing instances that belong to no service", "instances", strangers)
-	return m.results(m.Keeper.RemoveAll(ctx, strangers))
+	return m.takeAway(ctx, strangers)
 }
 
 // remember notes what routing needs of a service.
@@ -139,6 +139,13 @@ func (m *Manager) results(all []procs.Result, err error) error {
 	return errors.Join(errs...)
 }
 
+// takeAway stops instances and has the keeper forget them; one it does not know is as good as gone.
+func (m *Manager) takeAway(ctx context.Context, ids []string) error {
+	all, err := m.Keeper.RemoveAll(ctx, ids)
+	all = slices.DeleteFunc(all, func(r procs.Result) bool { return errors.Is(r.Err, procs.ErrUnknownInstance) })
+	return m.results(all, err)
+}
+
 // register puts one instance under watch. Called with the lock held.
 func (m *Manager) register(row store.Instance, spec procs.Spec, man configs.Manifest) {
 	i := &instance{
@@ -172,7 +179,7 @@ func (m *Manager) discard(ctx context.Context, id string) error {
 	}
 	m.mu.Unlock()
 	m.drain(ctx, id)
-	if err := m.results(m.Keeper.RemoveAll(ctx, []string{id})); err != nil && !errors.Is(err, procs.ErrUnknownInstance) {
+	if err := m.takeAway(ctx, []string{id}); err != nil {
 		return fmt.Errorf("stop %s: %w", id, err)
 	}
 	m.mu.Lock()

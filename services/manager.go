@@ -46,7 +46,6 @@ type Router interface {
 // Ports gives every instance a port of its own; *ports.Allocator is one.
 type Ports interface {
 	Acquire(ctx context.Context, owner string) (int, error)
-	Move(ctx context.Context, owner string) (int, error)
 	Release(ctx context.Context, owner string) error
 }
 
