@@ -1,9 +1,14 @@
 package main
 
 import (
+	"errors"
+	"fmt"
+	"log/slog"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"aictl/configs"
 	"aictl/daemon"
@@ -31,10 +36,20 @@ Settings come from these flags, AICTL_… variables, the database and the settin
 			if err != nil {
 				return fail(exitUsage, err, "")
 			}
+			logger := a.logger(settings.Log)
+			v, c := buildVersion()
 			if worker {
-				return daemon.RunWorker(cmd.Context(), settings)
+				err := daemon.RunWorker(cmd.Context(), settings, daemon.WorkerOptions{Version: v, Commit: c, Logger: logger})
+				if errors.Is(err, daemon.ErrRefused) {
+					return fail(daemon.ExitRefused, err, "")
+				}
+				return err
 			}
-			return daemon.RunKeeper(cmd.Context(), settings, daemon.KeeperOptions{})
+			argv, err := workerArgv(cmd)
+			if err != nil {
+				return err
+			}
+			return daemon.RunKeeper(cmd.Context(), settings, daemon.KeeperOptions{Worker: argv, Version: v, Logger: logger})
 		},
 	}
 	flags := cmd.Flags()
@@ -68,4 +83,39 @@ func (a *app) loadSettings(cmd *cobra.Command, file string) (configs.Settings, e
 		src.Flags["data_dir"] = dir
 	}
 	return configs.Load(src)
+}
+
+// workerArgv is the command line of the daemon process: this one's, with the flag that makes it the worker. Paths are
+// made absolute, for the keeper may start it from elsewhere.
+func workerArgv(cmd *cobra.Command) ([]string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find this program: %w", err)
+	}
+	argv := []string{self, "daemon", "--worker"}
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		value := f.Value.String()
+		if f.Name == "data-dir" || f.Name == "config" {
+			var absErr error
+			value, absErr = filepath.Abs(value)
+			err = errors.Join(err, absErr)
+		}
+		if f.Name != "worker" {
+			argv = append(argv, "--"+f.Name+"="+value)
+		}
+	})
+	return argv, err
+}
+
+// logger writes the daemon's own log to stderr: text where somebody looks, JSON otherwise, unless the settings say which.
+func (a *app) logger(s configs.LogSettings) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(s.Level)); err != nil {
+		level = slog.LevelInfo // the settings were checked; a level this version does not know is no reason to be silent
+	}
+	opts := &slog.HandlerOptions{Level: level}
+	if s.Format == "text" || s.Format != "json" && a.err.tty {
+		return slog.New(slog.NewTextHandler(a.stderr, opts))
+	}
+	return slog.New(slog.NewJSONHandler(a.stderr, opts))
 }
