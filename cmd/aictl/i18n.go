@@ -54,7 +54,7 @@ func findFlag(args []string, name string) (string, bool) {
 // t is the message in the user's language, with args filled in. The English text is its own key.
 func (a *app) t(message string, args ...any) string {
 	if a.lang == chinese {
-		if zh, ok := messagesZH[message]; ok {
+		if zh, ok := messagesZH()[message]; ok {
 			message = zh
 		}
 	}
@@ -67,7 +67,7 @@ func (a *app) t(message string, args ...any) string {
 // errorf is an error whose text is in the user's language; %w works.
 func (a *app) errorf(message string, args ...any) error {
 	if a.lang == chinese {
-		if zh, ok := messagesZH[message]; ok {
+		if zh, ok := messagesZH()[message]; ok {
 			message = zh
 		}
 	}

@@ -102,7 +102,7 @@ func TestEveryMessageIsInChinese(t *testing.T) {
 		if strings.TrimSpace(verb.ReplaceAllString(english, "")) == "" {
 			continue // nothing to translate
 		}
-		zh, ok := messagesZH[english]
+		zh, ok := messagesZH()[english]
 		if !ok {
 			t.Errorf("%s: no Chinese for %q", where, english)
 			continue
@@ -116,7 +116,7 @@ func TestEveryMessageIsInChinese(t *testing.T) {
 			}
 		}
 	}
-	for english := range messagesZH {
+	for english := range messagesZH() {
 		if _, ok := used[english]; !ok {
 			t.Errorf("nothing says %q any more", english)
 		}
