@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 MAX_BODY = 8 << 20  # bytes; a larger request is answered 413
 DRAIN = 5.0  # seconds that requests in progress get when the server stops
@@ -24,10 +24,12 @@ class Refused(Exception):
 
 
 class Request:
-    """What a handler gets: method, path, headers and the whole body as bytes."""
+    """What a handler gets: method, path, query as a dict, headers and the whole body as bytes."""
 
-    def __init__(self, method, path, headers, body):
-        self.method, self.path, self.headers, self.body = method, path, headers, body
+    def __init__(self, method, target, headers, body):
+        split = urlsplit(target)
+        self.method, self.path, self.query = method, split.path, dict(parse_qsl(split.query))
+        self.headers, self.body = headers, body
 
     def json(self):
         """Returns the body as a JSON object, or refuses with 400."""
@@ -144,7 +146,7 @@ class Handler(BaseHTTPRequestHandler):
                 raise Refused(405, f"{path} takes {', '.join(allowed)}, not {self.command}")
             known = sorted({p for _, p in self.server.routes})
             raise Refused(404, f"no such path: {path}; there are {', '.join(known)}")
-        return handler(Request(method, path, self.headers, body))
+        return handler(Request(method, self.path, self.headers, body))
 
     def _read_body(self):
         if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
