@@ -60,7 +60,7 @@ func (r *frameReader) readLine() ([]byte, error) {
 	r.line = r.line[:0]
 	for {
 		part, err := r.in.ReadSlice('\n')
-		if len(r.line)+len(part) > maxFrame {
+		if size := len(r.line) + len(part); size > maxFrame || err != nil && size == maxFrame {
 			return nil, fmt.Errorf("%w: longer than %d bytes", errFrame, maxFrame)
 		}
 		if err == nil && len(r.line) == 0 {

@@ -32,8 +32,10 @@ type instance struct {
 	waiters []waiter
 	pending []Event // follow-ups of the event at hand
 	saved   *Spec   // the spec in the state file
-	changed bool
-	gone    bool
+
+	savedSum uint64 // of the state file
+	changed  bool
+	gone     bool
 }
 
 // message is an event with an optional answer.
@@ -64,20 +66,22 @@ func newInstance(h *host, spec *Spec, nonce string) *instance {
 	}
 }
 
-// begin publishes the instance and starts its goroutine with the events that are to be handled first.
+// begin handles the first events, publishes what came of them and starts the goroutine.
 func (i *instance) begin(first ...Event) {
 	i.timer = time.NewTimer(time.Hour)
 	i.timer.Stop()
-	i.report()
-	go i.run(first)
-}
-
-func (i *instance) run(first []Event) {
-	defer i.ended()
-	defer close(i.done)
 	for _, ev := range first {
 		i.handle(ev)
 	}
+	if !i.gone {
+		i.report()
+	}
+	go i.run()
+}
+
+func (i *instance) run() {
+	defer i.ended()
+	defer close(i.done)
 	for !i.gone {
 		select {
 		case msg := <-i.inbox:

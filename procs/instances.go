@@ -125,7 +125,6 @@ func (k *Keeper) findOrAdd(spec *Spec) (*instance, error) {
 		return i, nil
 	}
 	i := newInstance(k.host, spec, k.host.newNonce())
-	i.save()
 	k.add(i)
 	return i, nil
 }

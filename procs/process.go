@@ -32,15 +32,16 @@ func (p *process) watch(told func(Exit)) {
 	}()
 }
 
-// lateReport is how long the new parent of an adopted process gets to reap it; only then the kernel tells its exit.
-const lateReport = 100 * time.Millisecond
+// lateReport is how long the exit of an adopted process is looked for: between being a zombie and being reaped it
+// is nowhere.
+const lateReport = 50 * time.Millisecond
 
 // learn finds out how the leader ended and leaves a child of ours unreaped.
 func (p *process) learn() Exit {
 	exit, err := p.pidfd.PeekExit()
 	deadline := time.Now().Add(lateReport)
 	for pause := time.Millisecond; err != nil && time.Now().Before(deadline); pause *= 2 {
-		if exit, err = p.pidfd.ReportedExit(); err != nil {
+		if exit, err = p.foreignExit(); err != nil {
 			time.Sleep(pause)
 		}
 	}
@@ -51,6 +52,16 @@ func (p *process) learn() Exit {
 		return Exit{Code: -1, Signal: signalName(exit.Signal)}
 	}
 	return Exit{Code: exit.Code}
+}
+
+// foreignExit learns the exit of a process somebody else reaps: from the zombie, or from the kernel (6.15 and later)
+// once it is reaped.
+func (p *process) foreignExit() (kernel.Exit, error) {
+	stat, err := kernel.ReadStat(p.pid)
+	if err == nil && stat.Start == p.start {
+		return stat.Exit()
+	}
+	return p.pidfd.ReportedExit()
 }
 
 // signalGroup signals every process of the leader's group. The pid is only used while it cannot be recycled: as

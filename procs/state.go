@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io/fs"
 	"maps"
 	"os"
@@ -61,20 +62,35 @@ func (i *instance) saveIntent() {
 
 // save must not stop an instance from running: on a full disk the state file stays as it was.
 func (i *instance) save() {
-	if err := writeJSON(i.host.statePath(i.id), i.record()); err != nil {
+	data, err := json.Marshal(i.record())
+	sum := maphash.Bytes(saveSeed, data)
+	if err == nil && sum == i.savedSum && i.saved != nil {
+		return
+	}
+	if err == nil {
+		err = replaceFile(i.host.statePath(i.id), data)
+	}
+	if err != nil {
 		i.warn("save state", err)
 		return
 	}
-	i.saved = i.spec
+	i.saved, i.savedSum = i.spec, sum
 }
 
-// writeJSON replaces the file at path at once or not at all. It does not wait for the disk: after a power cut no
-// process is left that the file could tell of.
+// saveSeed is for sums that never leave this process.
+var saveSeed = maphash.MakeSeed()
+
 func writeJSON(path string, v any) error {
 	data, err := json.Marshal(v)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
+	return replaceFile(path, data)
+}
+
+// replaceFile replaces the file at path at once or not at all. It does not wait for the disk: after a power cut no
+// process is left that the file could tell of.
+func replaceFile(path string, data []byte) error {
 	temporary := path + ".new"
 	if err := os.WriteFile(temporary, data, 0o600); err != nil {
 		return errors.Join(err, removeIfThere(temporary))

@@ -85,11 +85,14 @@ func (p *Pidfd) ReportedExit() (Exit, error) {
 	if errno != 0 || info.Mask&unix.PIDFD_INFO_EXIT == 0 {
 		return Exit{}, ErrExitUnknown
 	}
-	status := syscall.WaitStatus(info.Exit_code)
+	return exitOf(syscall.WaitStatus(info.Exit_code)), nil
+}
+
+func exitOf(status syscall.WaitStatus) Exit {
 	if status.Signaled() {
-		return Exit{Signal: status.Signal()}, nil
+		return Exit{Signal: status.Signal()}
 	}
-	return Exit{Code: status.ExitStatus()}, nil
+	return Exit{Code: status.ExitStatus()}
 }
 
 // PeekAnyZombie names one exited child without reaping it, or 0 when there is none.

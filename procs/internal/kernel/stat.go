@@ -7,6 +7,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -20,6 +21,20 @@ type Stat struct {
 	Start                     uint64
 	CPUTicks, ChildCPUTicks   uint64
 	ResidentPages             int64
+	exitStatus                int64
+}
+
+// Exit is how a zombie ended; for the living, and for processes of other users, it is ErrExitUnknown.
+func (s Stat) Exit() (Exit, error) {
+	var uid int
+	info, err := os.Stat("/proc/" + strconv.Itoa(s.PID))
+	if err == nil {
+		uid = int(info.Sys().(*syscall.Stat_t).Uid)
+	}
+	if err != nil || s.State != 'Z' || os.Geteuid() != 0 && os.Geteuid() != uid {
+		return Exit{}, ErrExitUnknown
+	}
+	return exitOf(syscall.WaitStatus(s.exitStatus)), nil
 }
 
 // Alive is false for zombies and the dead.
@@ -61,6 +76,9 @@ func ParseStat(line []byte) (Stat, error) {
 		PID: pid, State: fields[0][0], PPID: int(number(1)), Group: int(number(2)), Session: int(number(3)),
 		CPUTicks: uint64(number(11) + number(12)), ChildCPUTicks: uint64(number(13) + number(14)),
 		Start: uint64(number(19)), ResidentPages: number(21),
+	}
+	if len(fields) >= 50 {
+		stat.exitStatus = number(49)
 	}
 	return stat, errors.Join(faults...)
 }
