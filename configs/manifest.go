@@ -106,8 +106,8 @@ type Python struct {
 	Version      string   `yaml:"version,omitempty" json:"version,omitempty"`
 	Index        string   `yaml:"index,omitempty" json:"index,omitempty"`
 	ExtraIndexes []string `yaml:"extra_indexes,omitempty" json:"extra_indexes,omitempty"`
-	Wheelhouse   string   `yaml:"wheelhouse,omitempty" json:"wheelhouse,omitempty"` // relative to the release's root
-	Requirements string   `yaml:"requirements,omitempty" json:"requirements,omitempty"`
+	Wheelhouse   string   `yaml:"wheelhouse,omitempty" json:"wheelhouse,omitempty"`     // relative to the release's root
+	Requirements string   `yaml:"requirements,omitempty" json:"requirements,omitempty"` // relative to the subdir
 }
 
 // Duration is a time.Duration that reads and writes as text ("10s", "2m30s").

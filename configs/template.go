@@ -77,8 +77,8 @@ record:                 # request/response pairs; "record: off" for none
 
 # python:
 #   version: "3.12"
-#   requirements: requirements.txt
-#   wheelhouse: wheels
+#   requirements: requirements.txt   # in subdir
+#   wheelhouse: wheels               # in the repository's root
 #   index: https://packages.example.com/simple
 #   extra_indexes: []
 `))

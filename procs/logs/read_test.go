@@ -66,8 +66,11 @@ func TestQueriesAgree(t *testing.T) {
 		rnd := rand.New(rand.NewPCG(uint64(seed), 3))
 		for range 60 {
 			q := Query{Sources: sources, Lines: rnd.IntN(2500) - 1, Streams: StreamSet(rnd.IntN(4))}
-			if rnd.IntN(2) == 0 {
-				q.Lines = rnd.IntN(30) - 1
+			switch rnd.IntN(3) {
+			case 0:
+				q.Lines = rnd.IntN(30)
+			case 1:
+				q.Lines = -1
 			}
 			if rnd.IntN(2) == 0 {
 				q.Since = all[rnd.IntN(len(all))].at.Add(time.Duration(rnd.IntN(3)-1) * time.Millisecond)
@@ -77,6 +80,12 @@ func TestQueriesAgree(t *testing.T) {
 			}
 			want := choose(all, q)
 			if got := readAll(t, q); !slices.Equal(got, want) {
+				for i := range min(len(got), len(want)) {
+					if got[i] != want[i] {
+						t.Errorf("line %d: %v %.60q of %d, want %v %.60q of %d", i, got[i].at, got[i].text, len(got[i].text), want[i].at, want[i].text, len(want[i].text))
+						break
+					}
+				}
 				t.Fatalf("%d-byte files, lines %d, since %v, grep %v, streams %d: %d lines, want %d",
 					maxBytes, q.Lines, q.Since, q.Grep, q.Streams, len(got), len(want))
 			}
@@ -140,7 +149,74 @@ func TestSkipsWhatIsNoRecord(t *testing.T) {
 	}
 }
 
-// TestTailReadsTheEndOnly spoils the beginning of a log so that reading it would be seen.
+// TestSinceFindsTheBeginningOfALine asks for a line that ended after, and began long before.
+func TestSinceFindsTheBeginningOfALine(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.log")
+	w := open(t, Options{Path: path})
+	fill := func() {
+		for range 2000 {
+			w.Write(Stderr, []byte(strings.Repeat("e", 100)+"\n"))
+		}
+	}
+	fill()
+	w.Write(Stdout, []byte("half"))
+	w.Flush()
+	fill()
+	w.Write(Stdout, []byte(" and half\n"))
+	fill()
+	closeWriter(t, w)
+	q := Query{Sources: []Source{{"x", path}}, Lines: -1, Streams: OnlyStdout}
+	all := readAll(t, q)
+	q.Since = all[0].at
+	equal(t, read(t, q), "x stdout half and half")
+	q.Lines = 1
+	equal(t, read(t, q), "x stdout half and half")
+	q.Since = q.Since.Add(1)
+	equal(t, read(t, q))
+}
+
+// TestChainOfALogRotatedMeanwhile covers a rotation between the opening of the current file and the listing.
+func TestChainOfALogRotatedMeanwhile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.log")
+	write := func(name, text string) {
+		t.Helper()
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(rotatedName(path, 1), "old")
+	write(path, "current")
+	current, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(path, rotatedName(path, 2)); err != nil {
+		t.Fatal(err)
+	}
+	write(rotatedName(path, 3), "newer")
+	write(path, "newest")
+	c := &chain{path: path}
+	if err := c.openRotated(current); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.push(current); err != nil {
+		t.Fatal(err)
+	}
+	if got := c.size(); got != int64(len("oldcurrent")) {
+		t.Fatalf("%d bytes before growing", got)
+	}
+	if _, err := c.grow(0); err != nil {
+		t.Fatal(err)
+	}
+	if got := c.size(); got != int64(len("oldcurrentnewernewest")) {
+		t.Fatalf("%d bytes after growing", got)
+	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestTailReadsTheEndOnly counts the bytes that ten lines of a large log take.
 func TestTailReadsTheEndOnly(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.log")
 	w := open(t, Options{Path: path, MaxBytes: 1_000_000})

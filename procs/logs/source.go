@@ -26,7 +26,7 @@ type source struct {
 	files *chain
 	scan  *scanner
 	join  joiner
-	from  int64  // lines that end before this offset are not wanted
+	from  int64  // no line that is wanted ends before this offset
 	rest  []line // unfinished lines at the end, when nothing more is waited for
 	ended bool
 }
@@ -54,7 +54,7 @@ func (s *source) begin(from, back int64) {
 // next returns the next wanted entry.
 func (s *source) next() (e Entry, ok bool, err error) {
 	for {
-		rec, off, ok, err := s.scan.next()
+		rec, _, ok, err := s.scan.next()
 		if err != nil {
 			return e, false, err
 		}
@@ -62,7 +62,7 @@ func (s *source) next() (e Entry, ok bool, err error) {
 			return s.unfinished()
 		}
 		l, ok := s.join.add(rec)
-		if ok && off >= s.from && s.wants(l) {
+		if ok && s.wants(l) {
 			return s.entry(l), true, nil
 		}
 	}
@@ -123,7 +123,7 @@ func (s *source) tail(ctx context.Context, n int) ([]Entry, error) {
 		end = start
 	}
 	s.scan.seek(last.end)
-	s.join, s.from = last.join, last.end
+	s.join = last.join
 	return found, nil
 }
 
@@ -150,8 +150,10 @@ func (s *source) block(start, end int64, n int, atEnd bool) (b block, err error)
 func (s *source) readBlock(start, end int64, n int, atEnd bool) (b block, err error) {
 	last := lastN{n: n}
 	take := func(l line) {
+		if s.query.Streams.Has(l.stream) {
+			b.head = max(b.head, l.head) // of others, too: the word looked for may be in the head
+		}
 		if s.wants(l) {
-			b.head = max(b.head, l.head)
 			last.add(s.entry(l))
 		}
 	}

@@ -2,15 +2,12 @@ package logs
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
-	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 )
 
@@ -202,6 +199,54 @@ func TestAnEndlessLineIsRotatedAtLast(t *testing.T) {
 	}
 }
 
+// TestFilesChangeBetweenLines wants every file to hold whole lines only, while lines of both streams grow part by part.
+func TestFilesChangeBetweenLines(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.log")
+	w := open(t, Options{Path: path, MaxBytes: 1000, Files: 1000})
+	for i := range 400 {
+		w.Write(Stderr, []byte("begun"))
+		w.Flush()
+		w.Write(Stdout, fmt.Appendf(nil, "%s\n", strings.Repeat("o", i%300)))
+		w.Write(Stderr, []byte(" and ended\n"))
+	}
+	closeWriter(t, w)
+	seqs, err := rotated(path)
+	if err != nil || len(seqs) < 20 {
+		t.Fatalf("%d rotations, %v", len(seqs), err)
+	}
+	for _, name := range rotatedNames(path, seqs) {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for s, text := range first(rejoin(t, data)) {
+			if len(text) > 0 && text[len(text)-1] != '\n' || s == int(Stderr) && strings.ReplaceAll(string(text), "begun and ended\n", "") != "" {
+				t.Fatalf("%s cuts a line of stream %d", name, s)
+			}
+		}
+	}
+}
+
+func first[A, B any](a A, _ B) A { return a }
+
+func TestKeepsNoBufferBetweenLines(t *testing.T) {
+	w := open(t, Options{Path: filepath.Join(t.TempDir(), "x.log")})
+	w.Write(Stdout, []byte("begun"))
+	w.Write(Stderr, bytes.Repeat([]byte("e"), 3*maxPart))
+	if n := len(w.tail[Stdout]); n != 5 {
+		t.Fatalf("%d bytes remembered", n)
+	}
+	if n := cap(w.tail[Stderr]); n > 2*maxPart {
+		t.Fatalf("%d bytes kept of a line that does not end", n)
+	}
+	w.Write(Stdout, []byte(" and ended\n"))
+	w.EndStream(Stderr)
+	if w.tail[Stdout] != nil || w.tail[Stderr] != nil {
+		t.Fatal("a buffer is kept")
+	}
+	closeWriter(t, w)
+}
+
 func TestLongLines(t *testing.T) {
 	long := bytes.Repeat([]byte("a"), 10_000_000)
 	path := filepath.Join(t.TempDir(), "x.log")
@@ -277,167 +322,6 @@ func TestEndStreamFinishesALineOfTheWriterBefore(t *testing.T) {
 	w.Write(Stdout, []byte("new\n"))
 	closeWriter(t, w)
 	equal(t, read(t, Query{Sources: []Source{{"x", path}}, Lines: -1}), "x stdout half and half", "x stdout another ha", "x stdout new")
-}
-
-// TestDiskFull fills the disk at every possible byte and wants: what is in the file parses, and what is not is
-// counted exactly and told once.
-func TestDiskFull(t *testing.T) {
-	chunks := []struct {
-		s    Stream
-		text string
-	}{
-		{Stdout, "one\ntwo\nthr"}, {Stderr, "E1\nE2"}, {Stdout, "ee\nfour\n"}, {Stderr, "\nE3\n"}, {Stdout, strings.Repeat("x", maxPart+9)}, {Stdout, "\nend"},
-	}
-	var total int
-	for _, c := range chunks {
-		total += len(c.text)
-	}
-	step := int64(1)
-	for room := int64(0); room < int64(total+700); room += step {
-		if step = 1; room > 600 && room < maxPart {
-			step = 4001
-		}
-		d := newFakeDisk()
-		w := open(t, Options{Path: "/logs/x.log", disk: d})
-		d.set(room, nil)
-		for _, c := range chunks {
-			w.Write(c.s, []byte(c.text))
-		}
-		w.EndStream(Stdout)
-		lost := w.Lost()
-		if err := w.Err(); err != nil && (lost == 0 || !errors.Is(err, syscall.ENOSPC)) {
-			t.Fatalf("room %d: lost %d, error %v", room, lost, err)
-		}
-		d.set(-1, nil)
-		w.Write(Stdout, []byte("alive\n"))
-		closeWriter(t, w)
-		out, _ := rejoin(t, d.all("/logs/x.log"))
-		if w.Lost() != lost {
-			t.Fatalf("room %d: lost %d more with room enough", room, w.Lost()-lost)
-		}
-		checkLoss(t, room, total+len("alive\n"), lost, out)
-	}
-}
-
-// checkLoss wants every byte that was written or counted.
-func checkLoss(t *testing.T, room int64, total int, lost int64, out [streams][]byte) {
-	t.Helper()
-	var marked int64
-	var kept int
-	for line := range strings.Lines(string(out[Stderr])) {
-		var n int64
-		if _, err := fmt.Sscanf(line, "aictl: %d bytes of output lost", &n); err == nil {
-			marked += n
-			continue
-		}
-		kept += len(line)
-	}
-	kept += len(out[Stdout])
-	if marked != lost {
-		t.Fatalf("room %d: lost %d, marked %d\n%s", room, lost, marked, out[Stderr])
-	}
-	// A line that was cut by a loss ends with a newline that the service never wrote, one per stream and gap.
-	if diff := kept + int(lost) - total; diff < 0 || diff > 4 {
-		t.Fatalf("room %d: %d kept + %d lost of %d", room, kept, lost, total)
-	}
-}
-
-func TestAFileThatCannotBeRepairedTakesNothing(t *testing.T) {
-	d := newFakeDisk()
-	w := open(t, Options{Path: "/logs/x.log", disk: d})
-	w.Write(Stdout, []byte("one\n"))
-	f := d.files["/logs/x.log"]
-	f.noTrunc = true
-	d.set(10, nil) // half a record fits
-	w.Write(Stdout, []byte("two\n"))
-	d.set(-1, nil)
-	w.Write(Stdout, []byte("three\n"))
-	if w.Lost() != int64(len("two\nthree\n")) || w.Err() == nil {
-		t.Fatalf("lost %d, error %v", w.Lost(), w.Err())
-	}
-	f.noTrunc = false
-	w.Write(Stdout, []byte("four\n"))
-	closeWriter(t, w)
-	out, _ := rejoin(t, d.all("/logs/x.log"))
-	if string(out[Stdout]) != "one\nfour\n" || !strings.HasPrefix(string(out[Stderr]), "aictl: 10 bytes of output lost") {
-		t.Fatalf("%q", out)
-	}
-}
-
-func TestOpensLater(t *testing.T) {
-	d := newFakeDisk()
-	d.set(-1, syscall.EACCES)
-	w := open(t, Options{Path: "/logs/x.log", disk: d})
-	if !errors.Is(w.Err(), syscall.EACCES) {
-		t.Fatalf("error %v", w.Err())
-	}
-	w.Write(Stdout, []byte("lost\n"))
-	d.set(-1, nil)
-	w.Write(Stdout, []byte("kept\n"))
-	closeWriter(t, w)
-	out, _ := rejoin(t, d.all("/logs/x.log"))
-	if w.Lost() != 5 || string(out[Stdout]) != "kept\n" || !strings.Contains(string(out[Stderr]), "5 bytes of output lost: open log: permission denied") {
-		t.Fatalf("lost %d: %q", w.Lost(), out)
-	}
-}
-
-func TestGoesOnWhenItsFolderIsRemoved(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "logs")
-	path := filepath.Join(dir, "x.log")
-	w := open(t, Options{Path: path})
-	w.Write(Stdout, []byte("one\n"))
-	if err := os.RemoveAll(dir); err != nil {
-		t.Fatal(err)
-	}
-	w.Write(Stdout, []byte("two\n"))
-	closeWriter(t, w)
-	out, _ := rejoin(t, content(t, path))
-	if string(out[Stdout]) != "two\n" || w.Lost() != 0 {
-		t.Fatalf("%q, lost %d", out, w.Lost())
-	}
-}
-
-// TestRotationThatFails wants the current file to go on.
-func TestRotationThatFails(t *testing.T) {
-	d := newFakeDisk()
-	w := open(t, Options{Path: "/logs/x.log", MaxBytes: 100, disk: d})
-	w.Write(Stdout, []byte("one\n"))
-	d.set(-1, syscall.ENOSPC)
-	w.Write(Stdout, bytes.Repeat([]byte("y"), 100))
-	w.Write(Stdout, []byte("\n"))
-	if seqs, _ := d.Rotated("/logs/x.log"); len(seqs) != 0 || w.Lost() != 0 {
-		t.Fatalf("rotated %v, lost %d", seqs, w.Lost())
-	}
-	d.set(-1, nil)
-	w.Write(Stdout, []byte("two\n"))
-	closeWriter(t, w)
-	out, _ := rejoin(t, d.all("/logs/x.log"))
-	if seqs, _ := d.Rotated("/logs/x.log"); len(seqs) != 1 || string(out[Stdout]) != "one\n"+strings.Repeat("y", 100)+"\ntwo\n" {
-		t.Fatalf("rotated %v: %q", seqs, out)
-	}
-}
-
-func TestDevFull(t *testing.T) {
-	if _, err := os.Stat("/dev/full"); errors.Is(err, fs.ErrNotExist) {
-		t.Log("this system has no /dev/full; the disk in memory stands for it")
-		return
-	}
-	path := filepath.Join(t.TempDir(), "x.log")
-	if err := os.Symlink("/dev/full", path); err != nil {
-		t.Fatal(err)
-	}
-	w := open(t, Options{Path: path})
-	w.Write(Stdout, []byte("one\ntwo\n"))
-	if w.Lost() != 8 || !errors.Is(w.Err(), syscall.ENOSPC) {
-		t.Fatalf("lost %d, error %v", w.Lost(), w.Err())
-	}
-	if err := w.Close(); !errors.Is(err, syscall.ENOSPC) {
-		t.Fatalf("close: %v", err)
-	}
-	w.Write(Stdout, []byte("late"))
-	if w.Lost() != 12 {
-		t.Fatalf("lost %d", w.Lost())
-	}
 }
 
 func TestConcurrentWriters(t *testing.T) {
