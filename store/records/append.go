@@ -132,6 +132,7 @@ type dayWriter struct {
 	many *sqlite.Stmt // rowsPerInsert rows
 	one  *sqlite.Stmt
 	file *sqlite.Stmt
+	look *sqlite.Stmt
 	args []driver.NamedValue // reused
 }
 
@@ -168,30 +169,59 @@ func (w *dayWriter) prepare() error {
 	if w.one, err = w.conn.Prepare(insertRows(1)); err != nil {
 		return err
 	}
+	if w.look, err = w.conn.Prepare(insertLookup); err != nil {
+		return err
+	}
 	w.file, err = w.conn.Prepare(insertBodyFile)
 	return err
 }
 
-// insert writes rows and the names of their body files in one transaction.
+// insert writes rows, where to look for them, and the names of their body files in one transaction.
 func (w *dayWriter) insert(rows []encoded) error {
 	defer w.release()
 	return w.conn.Atomically(func() error {
-		for left := rows; len(left) > 0; {
-			n, stmt := 1, w.one
-			if len(left) >= rowsPerInsert {
-				n, stmt = rowsPerInsert, w.many
-			}
-			args := w.args[:n*columnCount]
-			for i := range args {
-				args[i].Value = left[i/columnCount].row[i%columnCount]
-			}
-			if err := stmt.Exec(args); err != nil {
-				return err
-			}
-			left = left[n:]
+		before, err := w.conn.Int(maxRowID)
+		if err == nil {
+			err = w.insertRows(rows)
 		}
-		return w.insertFiles(rows)
+		if err == nil {
+			err = w.insertLookup(before, rows)
+		}
+		if err == nil {
+			err = w.insertFiles(rows)
+		}
+		return err
 	})
+}
+
+func (w *dayWriter) insertRows(rows []encoded) error {
+	for len(rows) > 0 {
+		n, stmt := 1, w.one
+		if len(rows) >= rowsPerInsert {
+			n, stmt = rowsPerInsert, w.many
+		}
+		args := w.args[:n*columnCount]
+		for i := range args {
+			args[i].Value = rows[i/columnCount].row[i%columnCount]
+		}
+		if err := stmt.Exec(args); err != nil {
+			return err
+		}
+		rows = rows[n:]
+	}
+	return nil
+}
+
+func (w *dayWriter) insertLookup(before int64, rows []encoded) error {
+	last, err := w.conn.Int(maxRowID)
+	if err != nil || last == before { // every row was there already
+		return err
+	}
+	hashes := hashesOf(rows)
+	if len(hashes) == 0 {
+		return nil
+	}
+	return w.look.Exec([]driver.NamedValue{{Ordinal: 1, Value: before + 1}, {Ordinal: 2, Value: last}, {Ordinal: 3, Value: hashes}})
 }
 
 // release lets go of the bodies of the last batch.
@@ -220,7 +250,7 @@ func (w *dayWriter) close() error { return errors.Join(w.conn.Truncate(), w.aban
 // abandon closes the file as it is.
 func (w *dayWriter) abandon() error {
 	var errs []error
-	for _, s := range []*sqlite.Stmt{w.many, w.one, w.file} {
+	for _, s := range []*sqlite.Stmt{w.many, w.one, w.file, w.look} {
 		if s != nil {
 			errs = append(errs, s.Close())
 		}

@@ -31,9 +31,10 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // encoded is one exchange ready to be inserted.
 type encoded struct {
-	day   day
-	row   [columnCount]driver.Value
-	files []string // names of its body files
+	day            day
+	row            [columnCount]driver.Value
+	files          []string // names of its body files
+	trace, session string
 }
 
 // encode packs bodies and writes the large ones to files, which must be durable before their row is.
@@ -46,9 +47,9 @@ func (a *Archive) encode(x *Exchange, id uuid.UUID, e *encoded) error {
 	if err != nil {
 		return err
 	}
-	e.day = dayOf(x.StartedAt)
+	e.day, e.trace, e.session = dayOf(x.StartedAt), canonicalTrace(x.TraceID), x.Session
 	e.row = [columnCount]driver.Value{
-		id[:], x.Service, x.Release, x.Instance, optional(x.Session), encodeTrace(x.TraceID), x.Method, x.Path, x.Query, x.Remote,
+		id[:], x.Service, x.Release, x.Instance, optional(x.Session), encodeTrace(e.trace), x.Method, x.Path, x.Query, x.Remote,
 		int64(x.Status), x.StartedAt.UnixMicro(), x.FirstByte.Microseconds(), x.Duration.Microseconds(), string(x.End), x.Error,
 		x.Request.Size, x.Request.SHA256[:], reqFlags, x.Response.Size, x.Response.SHA256[:], respFlags,
 		encodeHeader(x.Request.Header), encodeHeader(x.Response.Header), reqBody, respBody,
@@ -92,8 +93,17 @@ func optional(text string) driver.Value {
 	return text
 }
 
+// canonicalTrace makes hex digits small; another text stays as it came.
+func canonicalTrace(id string) string {
+	if _, err := hex.DecodeString(id); err == nil && len(id) == 32 {
+		return strings.ToLower(id)
+	}
+	return id
+}
+
+// encodeTrace stores a canonical id.
 func encodeTrace(id string) driver.Value {
-	if raw, err := hex.DecodeString(id); err == nil && len(raw) == 16 && strings.ToLower(id) == id {
+	if raw, err := hex.DecodeString(id); err == nil && len(raw) == 16 {
 		return raw
 	}
 	return optional(id)

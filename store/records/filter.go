@@ -66,15 +66,11 @@ func (w *where) String() string {
 	return " WHERE " + strings.Join(w.text, " AND ")
 }
 
+// where holds everything but services, trace and session, which lookup.go adds.
 func (f Filter) where() *where {
 	w := &where{}
-	f.services(w)
 	w.equal("release = ?", f.Release)
 	w.equal("instance = ?", f.Instance)
-	w.equal("session = ?", f.Session)
-	if f.TraceID != "" {
-		w.and("trace_id = ?", any(encodeTrace(strings.ToLower(f.TraceID))))
-	}
 	w.equal("method = ?", strings.ToUpper(f.Method))
 	if f.PathPrefix != "" {
 		w.and("substr(path, 1, length(?)) = ?", f.PathPrefix, f.PathPrefix)
@@ -85,19 +81,34 @@ func (f Filter) where() *where {
 	return w
 }
 
-func (f Filter) services(w *where) {
+// matching is the condition that a name is one of the services wanted.
+func (f Filter) matching(column string) (text string, args []any) {
 	var or []string
-	var args []any
 	for _, s := range f.Services {
 		if strings.ContainsAny(s, "*?[") {
-			or = append(or, "service GLOB ?")
+			or = append(or, column+" GLOB ?")
 		} else {
-			or = append(or, "service = ?")
+			or = append(or, column+" = ?")
 		}
 		args = append(args, s)
 	}
-	if len(or) > 0 {
-		w.and("("+strings.Join(or, " OR ")+")", args...)
+	return "(" + strings.Join(or, " OR ") + ")", args
+}
+
+// only is the condition on the services found on a day. One is searched by its index; for several the plus keeps
+// SQLite from sorting all of theirs instead of reading the newest first.
+func (w *where) only(services []string) {
+	switch len(services) {
+	case 0:
+		w.and("FALSE")
+	case 1:
+		w.and("service = ?", services[0])
+	default:
+		args := make([]any, len(services))
+		for i, s := range services {
+			args[i] = s
+		}
+		w.and("+service IN (?"+strings.Repeat(", ?", len(services)-1)+")", args...)
 	}
 }
 

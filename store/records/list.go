@@ -34,7 +34,11 @@ func (a *Archive) List(ctx context.Context, f Filter) (Page, error) {
 		if len(page.Records) > limit || (after != nil && d != after.day && (d < after.day) == f.OldestFirst) {
 			return nil
 		}
-		text, args := f.query(d, after, limit+1-len(page.Records))
+		w, err := f.whereIn(ctx, db)
+		if err != nil {
+			return err
+		}
+		text, args := f.query(w, d, after, limit+1-len(page.Records))
 		return eachRow(ctx, db, text, args, func(rows *sql.Rows) error {
 			x, err := scanListed(rows)
 			if err == nil {
@@ -69,8 +73,7 @@ func nextAfter(last Exchange, oldestFirst bool) (string, error) {
 	return cursor{day: dayOf(last.StartedAt), id: id, oldestFirst: oldestFirst}.String(), err
 }
 
-func (f Filter) query(d day, after *cursor, limit int) (string, []any) {
-	w := f.where()
+func (f Filter) query(w *where, d day, after *cursor, limit int) (string, []any) {
 	order, beyond := " ORDER BY id DESC", "id < ?"
 	if f.OldestFirst {
 		order, beyond = " ORDER BY id", "id > ?"

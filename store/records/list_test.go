@@ -115,6 +115,36 @@ func TestFilters(t *testing.T) {
 	}
 }
 
+// TestLookupsOverManyTransactions finds what is spread over a day in transactions of every size, repeats among them.
+func TestLookupsOverManyTransactions(t *testing.T) {
+	a := openTest(t, t.TempDir())
+	want := map[string]int{}
+	for n := range 60 {
+		xs := series(noon.Add(time.Duration(n)*10*time.Minute), 1+n*7%50)
+		for i, x := range xs {
+			x.Session = fmt.Sprintf("s%d", (n+i)%9)
+			x.TraceID = fmt.Sprintf("%032x", (n*i)%40)
+			want[x.Session]++
+			want[x.TraceID]++
+		}
+		add(t, a, xs...)
+		add(t, a, xs[:len(xs)/2]...)
+		add(t, a, append(xs[:len(xs):len(xs)], exchange(noon.Add(time.Duration(n)*time.Millisecond), 900))...)
+	}
+	for key, n := range want {
+		for _, f := range []Filter{{Session: key}, {TraceID: key}} {
+			if (f.Session != "") != strings.HasPrefix(key, "s") {
+				continue
+			}
+			s, err := a.Stats(t.Context(), f)
+			ok(t, err)
+			if s.Count != int64(n) && key != fmt.Sprintf("%032x", 901) {
+				t.Errorf("%s: found %d of %d", key, s.Count, n)
+			}
+		}
+	}
+}
+
 func TestBadCursors(t *testing.T) {
 	a := openTest(t, t.TempDir())
 	add(t, a, series(noon, 3)...)
@@ -237,21 +267,27 @@ func TestSweepLeavesBodiesOfUnreadableDays(t *testing.T) {
 // TestQueriesUseIndexes fails when a filter would read a whole day.
 func TestQueriesUseIndexes(t *testing.T) {
 	a := openTest(t, t.TempDir())
-	add(t, a, exchange(noon, 1))
+	other := exchange(noon, 2)
+	other.Service = "text"
+	add(t, a, exchange(noon, 1), other)
 	for name, tc := range map[string]struct {
 		f    Filter
 		want string
 	}{
 		"all":     {Filter{}, "sqlite_autoindex_exchanges_1"},
 		"service": {Filter{Services: []string{"ocr"}}, "exchanges_service"},
-		"session": {Filter{Session: "s"}, "exchanges_session"},
-		"trace":   {Filter{TraceID: fmt.Sprintf("%032x", 1)}, "exchanges_trace"},
+		"glob":    {Filter{Services: []string{"o*", "x"}}, "exchanges_service"},
+		"globs":   {Filter{Services: []string{"o*", "t*"}}, "sqlite_autoindex_exchanges_1"},
+		"session": {Filter{Session: "s"}, "INTEGER PRIMARY KEY (rowid=?)"},
+		"trace":   {Filter{TraceID: fmt.Sprintf("%032x", 1)}, "INTEGER PRIMARY KEY (rowid=?)"},
 		"errors":  {Filter{StatusMin: 500}, "exchanges_errors"},
 		"since":   {Filter{Since: noon}, "id>?"},
 	} {
-		text, args := tc.f.query(dayOf(noon), nil, 10)
 		plan := ""
 		ok(t, a.readers.with(t.Context(), dayOf(noon), func(db *sql.DB) error {
+			w, err := tc.f.whereIn(t.Context(), db)
+			ok(t, err)
+			text, args := tc.f.query(w, dayOf(noon), nil, 10)
 			return eachRow(t.Context(), db, "EXPLAIN QUERY PLAN "+text, args, func(rows *sql.Rows) error {
 				var id, parent, unused int
 				var detail string

@@ -13,7 +13,7 @@ CREATE TABLE exchanges (
   service     TEXT NOT NULL,
   release     TEXT NOT NULL,
   instance    TEXT NOT NULL,
-  session     TEXT,               -- NULL for none, so that the index holds only those that have one
+  session     TEXT,
   trace_id    BLOB,               -- 16 bytes, or text when it was not 32 hex digits
   method      TEXT NOT NULL,
   path        TEXT NOT NULL,
@@ -37,9 +37,9 @@ CREATE TABLE exchanges (
   resp_body   BLOB
 );
 CREATE INDEX exchanges_service ON exchanges (service, id);
-CREATE INDEX exchanges_session ON exchanges (session) WHERE session IS NOT NULL;
-CREATE INDEX exchanges_trace   ON exchanges (trace_id) WHERE trace_id IS NOT NULL;
-CREATE INDEX exchanges_errors  ON exchanges (id) WHERE status >= 400;
+CREATE INDEX exchanges_errors ON exchanges (id) WHERE status >= 400;
+-- Where traces and sessions are found: for each transaction's rowids the 16-bit hashes of theirs, see lookup.go.
+CREATE TABLE lookups (first INTEGER PRIMARY KEY, last INTEGER NOT NULL, hashes BLOB NOT NULL);
 -- The body files this day's rows name; a file that no day names is an orphan.
 CREATE TABLE body_files (name TEXT PRIMARY KEY) WITHOUT ROWID;
 PRAGMA user_version = 1;`
@@ -58,6 +58,8 @@ const (
 const (
 	insertHead     = `INSERT INTO exchanges (` + allColumns + `) VALUES `
 	insertTail     = ` ON CONFLICT (id) DO NOTHING`
+	maxRowID       = `SELECT coalesce(max(rowid), 0) FROM exchanges`
+	insertLookup   = `INSERT INTO lookups (first, last, hashes) VALUES (?, ?, ?)`
 	insertBodyFile = `INSERT INTO body_files (name) VALUES (?) ON CONFLICT DO NOTHING`
 )
 

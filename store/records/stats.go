@@ -31,9 +31,12 @@ const statColumns = `service, status, "end", started_at, first_byte, duration, r
 func (a *Archive) Stats(ctx context.Context, f Filter) (Stats, error) {
 	s := Stats{ByService: map[string]int64{}, ByStatus: map[int]int64{}, ByEnd: map[End]int64{}}
 	var durations, firsts histogram
-	w := f.where()
 	var err error
 	s.Warnings, err = a.eachDay(ctx, f, func(_ day, db *sql.DB) error {
+		w, err := f.whereIn(ctx, db)
+		if err != nil {
+			return err
+		}
 		return eachRow(ctx, db, "SELECT "+statColumns+" FROM exchanges"+w.String(), w.args, func(rows *sql.Rows) error {
 			return s.add(rows, &durations, &firsts)
 		})
