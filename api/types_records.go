@@ -84,33 +84,36 @@ type RecordMessageFull struct {
 	BodyEncoding string      `json:"body_encoding" enum:"text,base64"`
 }
 
-// RecordStats is the document of `GET /api/v1/records/stats`: what is kept on disk, and what the recorder has
-// accounted for since the daemon started.
+// RecordStats is the document of `GET /api/v1/records/stats`: what is kept, and what the recorder has accounted for
+// since the daemon started. Bytes are those of all bodies that passed, kept or not.
 type RecordStats struct {
-	SchemaVersion int            `json:"schemaVersion" enum:"1"`
-	Records       int64          `json:"records" doc:"Kept on disk"`
-	Bytes         int64          `json:"bytes" doc:"Size of day files and bodies"`
-	Days          []RecordDay    `json:"days"`
-	Ledger        records.Ledger `json:"ledger"`
+	SchemaVersion int              `json:"schemaVersion" enum:"1"`
+	Records       int64            `json:"records"`
+	Bytes         int64            `json:"bytes"`
+	Days          []RecordDay      `json:"days" doc:"Oldest first; days without records are left out"`
+	Services      map[string]int64 `json:"services" doc:"Records by service"`
+	Warnings      []string         `json:"warnings" doc:"Day files that could not be read"`
+	Ledger        records.Ledger   `json:"ledger"`
 }
 
-// RecordDay is one day file.
+// RecordDay is one day, in UTC.
 type RecordDay struct {
 	Day     string `json:"day" example:"2026-11-21"`
 	Records int64  `json:"records"`
 	Bytes   int64  `json:"bytes"`
 }
 
-// RecordsQuery selects records; zero fields select all. Limit 0 takes the server's default.
+// RecordsQuery selects records; zero fields select all. Limit 0 takes the server's default. A page may have fewer
+// records than Limit and still a Next, when many had to be looked at for few.
 type RecordsQuery struct {
-	Service     string
+	Service     string // name or glob
 	Release     string
 	Instance    string
 	Session     string
 	TraceID     string
 	Method      string
-	Path        string // glob
-	Status      string // "500", "5xx" or "error" (no answer, or 400 and above)
+	Path        string // whole, or a glob (* and ?)
+	Status      string // "500", "5xx" or "error" (400 and above)
 	End         string
 	Since       time.Time
 	Until       time.Time

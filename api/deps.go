@@ -1,0 +1,129 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"regexp"
+	"time"
+
+	"aictl/deploy"
+	"aictl/services"
+	"aictl/store"
+	"aictl/store/records"
+)
+
+// Services shows and acts on services. Unknown names are store.ErrNotFound.
+type Services interface {
+	// Status shows the services that any pattern matches, all without patterns, sorted by name.
+	Status(ctx context.Context, patterns []string) ([]services.View, error)
+	// Resolve turns patterns (names, globs, @group) into names, each once, sorted.
+	Resolve(ctx context.Context, patterns []string) ([]string, error)
+	Start(ctx context.Context, name string) error
+	Stop(ctx context.Context, name string) error
+	Restart(ctx context.Context, name string) error
+	Remove(ctx context.Context, name string) error
+	Scale(ctx context.Context, name string, n int) error
+	Signal(ctx context.Context, name, signal string) error
+}
+
+// Deploys queues deploys and tells about the ones that run; *deploy.Deployer is one.
+type Deploys interface {
+	// Submit queues a deploy and returns its row.
+	Submit(ctx context.Context, req deploy.Request) (store.Deploy, error)
+	// Rollback queues a deploy of an earlier release; release "" is the one that was live before.
+	Rollback(ctx context.Context, service, release, actor, trigger string) (store.Deploy, error)
+	// Cancel asks a deploy to stop; one that has ended is store.ErrConflict.
+	Cancel(ctx context.Context, id int64) error
+	// Subscribe returns the events of one deploy from now on. The channel is closed once the deploy has ended or
+	// the subscriber was too slow; stop ends the subscription.
+	Subscribe(id int64) (events <-chan deploy.Event, stop func())
+	// Tail returns the last n lines of a deploy's log.
+	Tail(ctx context.Context, id int64, n int) ([]string, error)
+}
+
+// History is the durable side of deploys; *store.Store is one.
+type History interface {
+	Deploy(ctx context.Context, id int64) (store.Deploy, error)
+	Deploys(ctx context.Context, f store.DeployFilter) ([]store.Deploy, error) // newest first
+	Steps(ctx context.Context, id int64) ([]store.Step, error)
+	Service(ctx context.Context, name string) (store.Service, error)
+	// Releases lists n releases (0 is all), newest first, from the one before the given id.
+	Releases(ctx context.Context, service, before string, n int) ([]store.Release, error)
+}
+
+// Logs reads instance logs.
+type Logs interface {
+	// Read calls fn for every line in the order of time until all is read, fn fails, or ctx ends.
+	// Unknown services must be told before the first line.
+	Read(ctx context.Context, sel LogSelection, fn func(LogLine) error) error
+}
+
+// LogSelection is a checked LogsQuery.
+type LogSelection struct {
+	Services []string // names, globs or @group; at least one
+	Instance string   // "" is every instance
+	Lines    int      // the last n lines; -1 is all
+	Since    time.Time
+	Grep     *regexp.Regexp // nil selects every line
+	Stream   string         // "stdout", "stderr" or "" for both
+	Follow   bool
+}
+
+// Records reads recorded exchanges; *records.Archive is one.
+type Records interface {
+	List(ctx context.Context, f records.Filter) (records.Page, error)
+	Get(ctx context.Context, id string) (records.Exchange, error)
+	Stats(ctx context.Context, f records.Filter) (records.Stats, error)
+}
+
+// Recorder accounts for every exchange, as a whole and service by service; *recorder.Recorder is one.
+type Recorder interface {
+	Ledger() records.Ledger
+	Ledgers() map[string]records.Ledger
+}
+
+// Info tells what runs. Healthy returns nil, or what keeps the daemon from doing its work.
+type Info interface {
+	Version() Version
+	Healthy(ctx context.Context) error
+}
+
+// Deps is what a Server works with. Every field but Kinds, Logger and Now is needed.
+type Deps struct {
+	Services Services
+	Deploys  Deploys
+	History  History
+	Logs     Logs
+	Records  Records
+	Recorder Recorder
+	Info     Info
+	Token    string           // bearer token of callers that do not come through the unix socket
+	Kinds    []Kind           // errors of packages that api does not know
+	Logger   *slog.Logger     // nil: slog.Default
+	Now      func() time.Time // nil: time.Now
+}
+
+func (d *Deps) check() error {
+	var errs []error
+	need := func(ok bool, name string) {
+		if !ok {
+			errs = append(errs, errors.New("api: Deps."+name+" is missing"))
+		}
+	}
+	need(d.Services != nil, "Services")
+	need(d.Deploys != nil, "Deploys")
+	need(d.History != nil, "History")
+	need(d.Logs != nil, "Logs")
+	need(d.Records != nil, "Records")
+	need(d.Recorder != nil, "Recorder")
+	need(d.Info != nil, "Info")
+	need(d.Token != "", "Token")
+	if d.Logger == nil {
+		d.Logger = slog.Default()
+	}
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	return errors.Join(errs...)
+}

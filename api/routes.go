@@ -1,0 +1,116 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"reflect"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humagin"
+	"github.com/gin-gonic/gin"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// routes is everything that the API answers, from top to bottom.
+func (s *Server) routes() {
+	const services, deploys, logs, records, system = "services", "deploys", "logs", "records", "system"
+
+	get(s, "/services", services, "listServices", "Services as they are right now", s.listServices)
+	get(s, "/services/{name}", services, "getService", "One service with its detail", s.getService)
+	get(s, "/services/{name}/releases", services, "listReleases", "Releases of a service, newest first", s.listReleases)
+	post(s, "/services/{name}/rollback", services, "rollback", "Make an earlier release live again", http.StatusAccepted, s.rollback)
+	post(s, "/actions", services, "act", "Start, stop, restart, remove, signal or scale many services, in parallel", http.StatusOK, s.act)
+
+	get(s, "/deploys", deploys, "listDeploys", "Deploys, newest first", s.listDeploys)
+	post(s, "/deploys", deploys, "deploy", "Queue a deploy", http.StatusAccepted, s.deploy)
+	get(s, "/deploys/{id}", deploys, "getDeploy", "One deploy with its steps and the last lines of its log", s.getDeploy)
+	post(s, "/deploys/{id}/cancel", deploys, "cancelDeploy", "Stop a deploy; the old release keeps serving", http.StatusOK, s.cancelDeploy)
+	stream[DeployEvent](s, "/deploys/{id}/events", deploys, "deployEvents",
+		"What happens in a deploy: the steps so far, then steps and log lines as they come, last an event of type end", s.deployEvents)
+
+	stream[LogLine](s, "/logs", logs, "logs", "Log lines in the order of time", s.logs)
+
+	get(s, "/records", records, "listRecords", "Records without headers and bodies, newest first", s.listRecords)
+	get(s, "/records/stats", records, "recordStats", "What is kept, and what the recorder has accounted for", s.recordStats)
+	get(s, "/records/{id}", records, "getRecord", "One record with headers and bodies", s.getRecord)
+
+	get(s, "/version", system, "version", "What runs, and where it listens", s.version)
+	raw(s, Prefix+"/openapi.json", system, "openapi", "The OpenAPI 3.1 document", "application/openapi+json", s.describe)
+	raw(s, "/metrics", system, "metrics", "Prometheus metrics", "text/plain",
+		promhttp.HandlerFor(s.meter.registry, promhttp.HandlerOpts{}).ServeHTTP)
+	route(s, http.MethodGet, "/healthz", system, "healthz", "200 when the daemon does its work, else 503", http.StatusOK, s.healthz)
+}
+
+// document is an answer with a JSON body.
+type document[T any] struct{ Body T }
+
+// lines is an answer that is written bit by bit.
+type lines struct{ Body func(huma.Context) }
+
+func get[I, O any](s *Server, path, tag, id, summary string, h func(context.Context, *I) (O, error)) {
+	route(s, http.MethodGet, Prefix+path, tag, id, summary, http.StatusOK, h)
+}
+
+func post[I, O any](s *Server, path, tag, id, summary string, status int, h func(context.Context, *I) (O, error)) {
+	route(s, http.MethodPost, Prefix+path, tag, id, summary, status, h)
+}
+
+// route registers a call: h's answer is a document, its error goes through the table.
+func route[I, O any](s *Server, method, path, tag, id, summary string, status int, h func(context.Context, *I) (O, error)) {
+	op := operation(method, path, tag, id, summary)
+	op.DefaultStatus = status
+	huma.Register(s.api, op, func(ctx context.Context, in *I) (*document[O], error) {
+		out, err := h(ctx, in)
+		if err != nil {
+			return nil, s.problemOf(err)
+		}
+		return &document[O]{Body: out}, nil
+	})
+}
+
+// stream registers a stream of one JSON object per line, each a T. It ends when the caller leaves or the server stops.
+func stream[T, I any](s *Server, path, tag, id, summary string, h func(context.Context, *I, func(T) error) error) {
+	op := operation(http.MethodGet, Prefix+path, tag, id, summary)
+	schema := s.api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[T](), true, "")
+	op.Responses = map[string]*huma.Response{"200": {
+		Description: "One JSON object per line; a line {\"error\": problem} ends a stream that failed",
+		Content:     map[string]*huma.MediaType{"application/x-ndjson": {Schema: schema}},
+	}}
+	huma.Register(s.api, op, func(ctx context.Context, in *I) (*lines, error) {
+		return &lines{Body: func(hc huma.Context) {
+			ctx, cancel := context.WithCancelCause(ctx)
+			defer cancel(nil)
+			defer context.AfterFunc(s.draining, func() { cancel(stopping()) })()
+			out := newLineWriter(humagin.Unwrap(hc).Writer)
+			err := h(ctx, in, func(v T) error { return out.send(v) })
+			s.finish(ctx, out, err)
+		}}, nil
+	})
+}
+
+// raw registers an address that answers something else than the API's documents.
+func raw(s *Server, path, tag, id, summary, contentType string, h http.HandlerFunc) {
+	op := operation(http.MethodGet, path, tag, id, summary)
+	op.Responses = map[string]*huma.Response{"200": {
+		Description: "OK",
+		Content:     map[string]*huma.MediaType{contentType: {Schema: &huma.Schema{}}},
+	}}
+	huma.Register(s.api, op, func(context.Context, *struct{}) (*lines, error) {
+		return &lines{Body: func(hc huma.Context) {
+			var c *gin.Context = humagin.Unwrap(hc)
+			h(c.Writer, c.Request)
+		}}, nil
+	})
+}
+
+func operation(method, path, tag, id, summary string) huma.Operation {
+	op := huma.Operation{
+		Method: method, Path: path, OperationID: id, Summary: summary, Tags: []string{tag},
+		BodyReadTimeout: -1, // limitBody has read it
+		MaxBodyBytes:    maxBody + 1,
+	}
+	if !open[path] {
+		op.Security = []map[string][]string{{"token": {}}}
+	}
+	return op
+}
