@@ -98,8 +98,8 @@ func (s *Server) authorize(next http.Handler) http.Handler {
 	})
 }
 
-// limitBody reads a request's body whole, in bounded space and time, before anything is done about it: the
-// deadline is gone when the handler runs, for one that passes meanwhile would cancel the call.
+// limitBody reads a request's body whole, in bounded space and time, before anything is done about it. The deadline is
+// gone when the handler runs, which may take as long as a service needs to stop.
 func (s *Server) limitBody(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Body == nil || r.ContentLength == 0 {

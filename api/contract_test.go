@@ -1,0 +1,18 @@
+package api
+
+import (
+	"aictl/deploy"
+	"aictl/recorder"
+	"aictl/services"
+	"aictl/store"
+	"aictl/store/records"
+)
+
+// What the daemon wires in fits as it is.
+var (
+	_ Services = (*services.Manager)(nil)
+	_ Deploys  = (*deploy.Deployer)(nil)
+	_ History  = (*store.Store)(nil)
+	_ Records  = (*records.Archive)(nil)
+	_ Recorder = (*recorder.Recorder)(nil)
+)
