@@ -274,6 +274,43 @@ func TestNoZombiesUnderASubreaper(t *testing.T) {
 	})
 }
 
+// Restarts, removals and connections leave no descriptor in the keeper.
+func TestNoDescriptorsLeak(t *testing.T) {
+	t.Parallel()
+	o := startOuter(t, true)
+	descriptors := func() int {
+		entries, err := os.ReadDir("/proc/" + strconv.Itoa(o.cmd.Process.Pid) + "/fd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(entries)
+	}
+	spec := o.spec(t, "ocr/1", "wait")
+	o.up(t, spec)
+	before := descriptors()
+	for range 20 {
+		if _, err := o.client.RestartWait(t.Context(), "ocr/1", "test"); err != nil {
+			t.Fatal(err)
+		}
+		other := spec
+		other.ID, other.Log.Path = "other/1", filepath.Join(o.dir, "other.log")
+		if _, err := o.client.Apply(t.Context(), other, ApplyOptions{Start: true}); err != nil {
+			t.Fatal(err)
+		}
+		if err := o.client.Remove(t.Context(), "other/1"); err != nil {
+			t.Fatal(err)
+		}
+		c, err := Dial(t.Context(), filepath.Join(o.dir, SocketName))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	waitFor(t, "as many descriptors as before", func() bool { return descriptors() <= before })
+}
+
 func TestOnlyOneKeeper(t *testing.T) {
 	t.Parallel()
 	k := startKeeper(t)

@@ -133,6 +133,7 @@ func (k *Keeper) Run(ctx context.Context) error {
 	defer k.stop()
 	background, endBackground := context.WithCancel(context.WithoutCancel(ctx))
 	var owned sync.WaitGroup
+	owned.Go(func() { k.host.feed.trimWhenQuiet(background) })
 	if k.host.subreaper {
 		owned.Go(func() { k.host.reapOrphans(background) })
 	}

@@ -36,6 +36,9 @@ func newPipeBudget() *pipeBudget {
 	return &pipeBudget{large: large, slots: share / large}
 }
 
+// most is what a pipe of any stream can hold.
+func (b *pipeBudget) most() int { return max(b.large, smallPipe) }
+
 // grow gives s a large pipe, or marks it as busy when it has one.
 func (b *pipeBudget) grow(s *stream, fd int) {
 	b.mu.Lock()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -64,7 +65,7 @@ func (s *stream) run() {
 	defer close(s.done)
 	var fault error
 	err := s.raw.Read(func(fd uintptr) bool {
-		fault = s.copyAll(int(fd))
+		fault = s.copyAll(int(fd), math.MaxInt)
 		return fault != nil
 	})
 	if err = errors.Join(fault, err); !s.ended.Load() {
@@ -72,10 +73,11 @@ func (s *stream) run() {
 	}
 }
 
-// drain reads what is in the pipe now and finishes the last line. Call it when nobody writes any more.
+// drain reads what is in the pipe now and finishes the last line. Call it when nobody writes any more; if somebody
+// does, it still ends.
 func (s *stream) drain() error {
 	var fault error
-	err := s.raw.Control(func(fd uintptr) { fault = s.copyAll(int(fd)) })
+	err := s.raw.Control(func(fd uintptr) { fault = s.copyAll(int(fd), s.pipes.most()) })
 	s.mu.Lock()
 	s.out.EndStream(s.kind)
 	s.mu.Unlock()
@@ -83,19 +85,22 @@ func (s *stream) drain() error {
 	return errors.Join(err, fault)
 }
 
-// copyAll reads until the pipe is empty. It gives other streams a turn between reads.
-func (s *stream) copyAll(fd int) error {
-	for {
-		switch err := s.copyOnce(fd); {
-		case errors.Is(err, syscall.EAGAIN):
+// copyAll reads until the pipe is empty or enough is read. It gives other streams a turn between reads.
+func (s *stream) copyAll(fd, enough int) error {
+	for read := 0; read < enough && !s.ended.Load(); {
+		n, err := s.copyOnce(fd)
+		if errors.Is(err, syscall.EAGAIN) {
 			return nil
-		case err != nil:
+		}
+		if err != nil {
 			return fmt.Errorf("read: %w", err)
 		}
+		read += n
 	}
+	return nil
 }
 
-func (s *stream) copyOnce(fd int) error {
+func (s *stream) copyOnce(fd int) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	buf := readBuffers.Get().(*[readBytes]byte)
@@ -109,7 +114,7 @@ func (s *stream) copyOnce(fd int) error {
 			s.out.Write(s.kind, buf[:n])
 			s.noteBusy(fd, n)
 		}
-		return err
+		return n, err
 	}
 }
 

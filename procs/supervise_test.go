@@ -15,7 +15,7 @@ func TestExitsAtOnceUntilFatal(t *testing.T) {
 	t.Parallel()
 	k := startKeeper(t)
 	spec := k.spec(t, "ocr/1", "exit", "7")
-	spec.Restart.GiveUpAfter = 3
+	spec.Restart.GiveUpAfter, spec.Restart.Stable = 3, time.Minute
 	if _, err := k.client.Apply(t.Context(), spec, ApplyOptions{Start: true}); err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,7 @@ import (
 // Usage is what one instance's processes use together. Memory shared by them is counted once for each.
 type Usage struct {
 	MemoryBytes int64   // resident
-	CPUSeconds  float64 // since the instance's process was started, ended children included
+	CPUSeconds  float64 // ended children included; only differences mean something, and a new process may begin at 0
 	Processes   int
 }
 

@@ -26,10 +26,10 @@ func (c *session) dispatch(f frame) (waiting, error) {
 	case verbWatch:
 		return decode(f, func(req watchRequest) (waiting, error) { return c.beginWatch(f.ID, req) })
 	case verbVersion:
-		return now(c.keeper.hello(maxProtocol)), nil
+		return answered(c.keeper.hello(maxProtocol)), nil
 	case verbShutdown:
 		c.keeper.stop()
-		return now(nil), nil
+		return answered(nil), nil
 	}
 	return nil, fmt.Errorf("%w: verb %q is unknown to this keeper", ErrInvalidRequest, f.Verb)
 }
@@ -42,7 +42,7 @@ func decode[T any](f frame, begin func(T) (waiting, error)) (waiting, error) {
 	return begin(body)
 }
 
-func now(answer any) waiting {
+func answered(answer any) waiting {
 	return func(context.Context) (any, error) { return answer, nil }
 }
 
@@ -151,7 +151,7 @@ func (k *Keeper) beginList(req listRequest) (waiting, error) {
 	list := k.statuses()
 	list = slices.DeleteFunc(list, func(s Status) bool { return s.ID <= req.After })
 	more := len(list) > pageSize
-	return now(listAnswer{Statuses: list[:min(len(list), pageSize)], More: more, Seq: seq}), nil
+	return answered(listAnswer{Statuses: list[:min(len(list), pageSize)], More: more, Seq: seq}), nil
 }
 
 // beginWatch answers at once; events follow under the same id until the connection ends.
