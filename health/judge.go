@@ -64,8 +64,11 @@ func judge(t tracker, p Policy, now time.Time, r Result) tracker {
 	return t
 }
 
+// slowestStart is the longest pause between two probes of a starting instance.
+const slowestStart = 250 * time.Millisecond
+
 // pause is the time from the end of a probe to the next one. A starting instance is probed often, so that a
-// deploy does not wait for a whole interval: from 20 ms growing by half up to 1 s or the interval.
+// deploy does not wait for a whole interval: from 20 ms growing by half up to 250 ms or the interval.
 func pause(t tracker, p Policy) time.Duration {
 	if t.verdict == Healthy || t.verdict == Unhealthy {
 		if t.bad > 0 { // confirm or clear a doubt sooner
@@ -74,8 +77,8 @@ func pause(t tracker, p Policy) time.Duration {
 		return p.Interval
 	}
 	d := 20 * time.Millisecond
-	for i := 0; i < t.bad && d < time.Second; i++ {
+	for i := 0; i < t.bad && d < slowestStart; i++ {
 		d += d / 2
 	}
-	return min(d, time.Second, p.Interval)
+	return min(d, slowestStart, p.Interval)
 }

@@ -1,0 +1,194 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"aictl/api"
+	"aictl/configs"
+	"aictl/deploy"
+	"aictl/deploy/envs"
+	"aictl/gateway"
+	"aictl/gitea"
+	"aictl/ports"
+	"aictl/procs"
+	"aictl/recorder"
+	"aictl/services"
+	"aictl/store"
+	"aictl/store/records"
+)
+
+// Config is what a Daemon is made of. Listeners must have "api" and "gateway"; "socket" is the trusted unix socket of
+// the API. The keeper must be serving on its socket in the data directory.
+type Config struct {
+	Settings  configs.Settings
+	Listeners map[string]net.Listener
+	Version   string
+	Commit    string
+	Logger    *slog.Logger
+}
+
+// Daemon is everything but the keeper. Build it with New, run it once with Run.
+type Daemon struct {
+	cfg Config
+	dir Layout
+	log *slog.Logger
+
+	store    *store.Store
+	archive  *records.Archive
+	recorder *recorder.Recorder
+	gateway  *gateway.Gateway
+	keeper   *procs.Client
+	services *services.Manager
+	deployer *deploy.Deployer
+	api      *api.Server
+}
+
+// New opens the stores, connects to the keeper and wires the parts. Nothing runs before Run.
+func New(ctx context.Context, cfg Config) (_ *Daemon, err error) {
+	d := &Daemon{cfg: cfg, dir: Layout{cfg.Settings.DataDir}, log: cfg.Logger}
+	if d.log == nil {
+		d.log = slog.Default()
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, d.close())
+		}
+	}()
+	if err := d.dir.prepare(); err != nil {
+		return d, err
+	}
+	if err := d.openStores(ctx); err != nil {
+		return d, err
+	}
+	if d.keeper, err = procs.Dial(ctx, d.dir.KeeperSocket()); err != nil {
+		return d, fmt.Errorf("connect to the keeper: %w", err)
+	}
+	if err := d.wire(); err != nil {
+		return d, err
+	}
+	return d, nil
+}
+
+func (d *Daemon) openStores(ctx context.Context) error {
+	key, err := store.LoadOrCreateKey(d.dir.Key())
+	if err != nil {
+		return err
+	}
+	if d.store, err = store.Open(ctx, store.Options{Path: d.dir.Database(), Key: key}); err != nil {
+		return err
+	}
+	d.archive, err = records.Open(d.dir.Records(), records.Options{Logger: d.log})
+	return err
+}
+
+func (d *Daemon) wire() error {
+	s := d.cfg.Settings
+	d.recorder = recorder.New(d.archive, recorder.Options{QueueBytes: int64(s.Recorder.QueueBytes), Logger: d.log})
+	d.gateway = gateway.New(d.recorder, gateway.Options{Logger: d.log})
+	allocator, err := ports.New(ports.Range(s.Ports), d.store, ports.Options{Logger: d.log})
+	if err != nil {
+		return err
+	}
+	lines := instanceLogs{d.dir.Logs()}
+	d.services = services.New(services.Deps{
+		Store: d.store, Keeper: d.keeper, Router: d.gateway, Ports: allocator, Usage: procs.NewSampler().Sample, Logger: d.log,
+		Dirs:       services.Dirs{Envs: d.dir.Envs(), Logs: d.dir.Logs()},
+		GatewayURL: urlOf(d.cfg.Listeners[listenGateway].Addr()),
+	})
+	d.deployer = deploy.New(deploy.Deps{
+		Store: d.store, Fleet: d.services, Lines: lines.tail, HTTP: &http.Client{Timeout: 10 * time.Second}, Logger: d.log,
+		Sources: &deploy.Origins{Mirrors: gitea.NewMirrors(d.dir.Repos(), d.log), Forge: d.forge},
+		Envs:    envs.New(envs.Config{Root: d.dir.Envs(), UV: uvProgram(s.Deploy.UV), Python: s.Deploy.Python, Node: s.Deploy.Node, Logger: d.log}),
+		Dirs:    deploy.Dirs{Releases: d.dir.Releases(), Envs: d.dir.Envs(), Logs: d.dir.Logs()},
+		Slots:   s.Deploy.BuildSlots, Keep: s.Deploy.KeepReleases,
+	})
+	return d.wireAPI(lines)
+}
+
+// uvProgram turns the setting into envs.Config's terms.
+func uvProgram(setting string) string {
+	switch setting {
+	case "auto":
+		return ""
+	case "off":
+		return "none"
+	}
+	return setting
+}
+
+// Run serves until ctx ends or a part fails, then stops everything in the reverse order of its start.
+func (d *Daemon) Run(ctx context.Context) error {
+	run := newGroup(ctx)
+	defer func() {
+		if err := d.close(); err != nil {
+			d.log.Error("close", "err", err)
+		}
+	}()
+	// Each stage outlives the ones started after it.
+	recording := run.stage()
+	recording.start("recorder", d.recorder.Run)
+	keeping := run.stage()
+	keeping.start("services", d.services.Run)
+	keeping.start("keeper events", d.observe)
+	if err := d.boot(ctx); err != nil {
+		return errors.Join(err, run.stop())
+	}
+	serving := run.stage()
+	serving.start("gateway", func(ctx context.Context) error { return d.gateway.Serve(ctx, d.cfg.Listeners[listenGateway]) })
+	deploying := run.stage()
+	deploying.start("deploys", d.deployer.Run)
+	deploying.start("api", d.serveAPI)
+	deploying.start("retention", d.retain)
+	d.log.Info("daemon ready", "api", urlOf(d.cfg.Listeners[listenAPI].Addr()), "gateway", urlOf(d.cfg.Listeners[listenGateway].Addr()))
+	run.wait()
+	return run.stop()
+}
+
+// boot makes the keeper run what the store wants, from what it runs already.
+func (d *Daemon) boot(ctx context.Context) error {
+	running, err := d.keeper.List(ctx)
+	if err != nil {
+		return fmt.Errorf("ask the keeper what runs: %w", err)
+	}
+	for _, status := range running {
+		d.services.Observe(status)
+	}
+	return d.services.Boot(ctx)
+}
+
+// observe carries the keeper's news to the services until ctx ends. Losing the keeper is fatal: it is this process's
+// parent, and its successor starts a daemon of its own.
+func (d *Daemon) observe(ctx context.Context) error {
+	changes, err := d.keeper.Watch(ctx)
+	if err != nil {
+		return err
+	}
+	for status := range changes {
+		d.services.Observe(status)
+	}
+	if ctx.Err() != nil {
+		return nil
+	}
+	return errors.New("the connection to the keeper was lost")
+}
+
+// close lets go of what New opened.
+func (d *Daemon) close() error {
+	var errs []error
+	if d.keeper != nil {
+		errs = append(errs, d.keeper.Close())
+	}
+	if d.archive != nil {
+		errs = append(errs, d.archive.Close())
+	}
+	if d.store != nil {
+		errs = append(errs, d.store.Close())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,143 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"os"
+	"runtime/debug"
+	"strings"
+	"syscall"
+	"time"
+
+	"aictl/configs"
+	"aictl/procs"
+)
+
+// The names of the listeners that the keeper holds for the daemon.
+const (
+	listenAPI     = "api"
+	listenGateway = "gateway"
+	listenSocket  = "socket"
+)
+
+// ExitRefused is the exit code of a daemon that cannot start and would not the next time either: a database of a
+// newer schema, a lost key. A keeper that runs no service ends with it instead of trying for ever.
+const ExitRefused = 78 // EX_CONFIG of sysexits.h
+
+// KeeperOptions is how the keeper starts the daemon and what it says of itself.
+type KeeperOptions struct {
+	Worker  []string // argv of the daemon
+	Version string
+	Logger  *slog.Logger
+}
+
+// RunKeeper is the process that systemd, a container or a shell starts. It holds the listeners and runs the daemon and
+// the services until ctx ends, then stops everything in order.
+func RunKeeper(ctx context.Context, s configs.Settings, o KeeperOptions) error {
+	// The keeper does little and lives long: a small heap is worth more to it than fewer collections.
+	debug.SetGCPercent(50)
+	dir := Layout{s.DataDir}
+	if err := dir.prepare(); err != nil {
+		return err
+	}
+	k, err := procs.NewKeeper(procs.KeeperConfig{
+		RunDir:    dir.Run(),
+		Logger:    o.Logger,
+		Listen:    func() (map[string]net.Listener, error) { return listen(dir, s, o.Version) },
+		Child:     &procs.ChildSpec{Argv: o.Worker, Env: os.Environ(), Refused: ExitRefused},
+		Version:   o.Version,
+		Subreaper: true,
+		Cgroups:   true,
+	})
+	if err != nil {
+		return err
+	}
+	err = k.Run(ctx)
+	return errors.Join(err, forgetState(dir))
+}
+
+func forgetState(dir Layout) error {
+	var errs []error
+	for _, path := range []string{dir.State(), dir.APISocket()} {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// listen opens the addresses and writes down which they are. It runs once the keeper holds the lock of the data directory.
+func listen(dir Layout, s configs.Settings, version string) (_ map[string]net.Listener, err error) {
+	open := map[string]net.Listener{}
+	defer func() {
+		if err != nil {
+			for _, ln := range open {
+				err = errors.Join(err, ln.Close())
+			}
+		}
+	}()
+	if open[listenAPI], err = listenTCP(s.Listen, "--listen"); err != nil {
+		delete(open, listenAPI)
+		return nil, err
+	}
+	if open[listenGateway], err = listenTCP(s.GatewayListen, "--gateway-listen"); err != nil {
+		delete(open, listenGateway)
+		return nil, err
+	}
+	if open[listenSocket], err = listenUnix(dir.APISocket()); err != nil {
+		delete(open, listenSocket)
+		return nil, err
+	}
+	return open, dir.writeState(State{
+		PID: os.Getpid(), StartedAt: time.Now().UTC(), Version: version, Socket: dir.APISocket(),
+		API: urlOf(open[listenAPI].Addr()), Gateway: urlOf(open[listenGateway].Addr()),
+	})
+}
+
+func listenTCP(addr, flag string) (net.Listener, error) {
+	ln, err := net.Listen("tcp", addr)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("%s is taken by another program: stop it, or choose another address with %s: %w", addr, flag, err)
+	case errors.Is(err, syscall.EACCES):
+		return nil, fmt.Errorf("no permission to listen on %s: choose a port above 1023 with %s: %w", addr, flag, err)
+	case err != nil:
+		return nil, fmt.Errorf("listen on %s (%s): %w", addr, flag, err)
+	}
+	return ln, nil
+}
+
+// listenUnix opens the socket of the API for this user alone. One that lies there already is a dead keeper's.
+func listenUnix(path string) (net.Listener, error) {
+	// The kernel's limit on the path of a unix socket.
+	if len(path) > 107 {
+		return nil, fmt.Errorf("%s is too long for a unix socket (%d of 107 bytes): choose a shorter --data-dir", path, len(path))
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("remove the old socket: %w", err)
+	}
+	ln, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", path, err)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		return nil, errors.Join(fmt.Errorf("listen on %s: %w", path, err), ln.Close())
+	}
+	return ln, nil
+}
+
+// urlOf is the address that a browser on this machine opens for a listener.
+func urlOf(addr net.Addr) string {
+	host, port, err := net.SplitHostPort(addr.String())
+	if err != nil {
+		return "http://" + addr.String()
+	}
+	if ip := net.ParseIP(strings.TrimSuffix(host, "%")); ip == nil || ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}

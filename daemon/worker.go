@@ -1,0 +1,80 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"aictl/configs"
+	"aictl/procs"
+	"aictl/store"
+)
+
+// ErrRefused is wrapped by errors of a daemon that would not start the next time either.
+var ErrRefused = errors.New("daemon refuses to start")
+
+// WorkerOptions is what the daemon process says of itself.
+type WorkerOptions struct {
+	Version string
+	Commit  string
+	Logger  *slog.Logger
+}
+
+// RunWorker is the daemon process, a child of the keeper that inherits its listeners. It returns after ctx has ended and
+// everything is written. An error that matches ErrRefused calls for the exit code ExitRefused.
+func RunWorker(ctx context.Context, s configs.Settings, o WorkerOptions) error {
+	listeners, err := procs.InheritedListeners()
+	if err != nil {
+		return err
+	}
+	if len(listeners) == 0 {
+		return fmt.Errorf("%w: it has to be started by `aictl daemon`, not by hand", ErrRefused)
+	}
+	d, err := New(ctx, Config{Settings: s, Listeners: listeners, Version: o.Version, Commit: o.Commit, Logger: o.Logger})
+	if hopeless(err) {
+		return fmt.Errorf("%w: %w", ErrRefused, err)
+	}
+	if err != nil {
+		return err
+	}
+	return d.Run(ctx)
+}
+
+// hopeless tells what another attempt cannot mend.
+func hopeless(err error) bool {
+	for _, kind := range []error{store.ErrNewerSchema, store.ErrSealed, store.ErrPermission, store.ErrReadOnly, store.ErrCorrupt} {
+		if errors.Is(err, kind) {
+			return true
+		}
+	}
+	return false
+}
+
+// sweepEvery is how often old day files are looked for.
+const sweepEvery = time.Hour
+
+// retain removes day files older than the retention, now and every hour.
+func (d *Daemon) retain(ctx context.Context) error {
+	keep := time.Duration(d.cfg.Settings.Recorder.Retention)
+	if keep <= 0 {
+		return nil
+	}
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		swept, err := d.archive.Sweep(ctx, time.Now().Add(-keep))
+		switch {
+		case err != nil && ctx.Err() == nil:
+			d.log.Error("remove old records", "err", err)
+		case len(swept.Days) > 0:
+			d.log.Info("removed old records", "days", swept.Days, "bytes", swept.Bytes)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}

@@ -1,0 +1,327 @@
+package deploy
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"strconv"
+
+	"aictl/configs"
+	"aictl/deploy/envs"
+	"aictl/store"
+)
+
+// maxManifest bounds the manifest's size in bytes.
+const maxManifest = 1 << 20
+
+// fetch brings the mirror up to date and pins the commit.
+func (r *runner) fetch(ctx context.Context) (string, error) {
+	if err := r.takeSlot(ctx); err != nil {
+		return "", err
+	}
+	src := r.dep.Source
+	repo, err := r.Sources.Open(ctx, src)
+	if err != nil {
+		return "", err
+	}
+	r.repo = repo
+	r.out.hide(repo.Secrets()...)
+	for _, w := range repo.Warnings() {
+		r.warn(ctx, w)
+	}
+	if err := repo.Fetch(ctx, src.Ref); err != nil {
+		return "", err
+	}
+	if r.commit, err = repo.Resolve(ctx, src.Ref); err != nil {
+		return "", err
+	}
+	ref := src.Ref
+	if ref == "" {
+		ref = "default branch"
+	}
+	return ref + " is " + r.commit[:8], r.Store.SetDeployCommit(ctx, r.dep.ID, r.commit)
+}
+
+// tree is where the checkout lies before it is a release.
+func (r *runner) tree() string { return r.incoming(strconv.FormatInt(r.dep.ID, 10)) }
+
+func (r *runner) checkout(ctx context.Context) (string, error) {
+	dir := r.tree()
+	if err := os.RemoveAll(dir); err != nil {
+		return "", err
+	}
+	r.onFailure(func(context.Context) error { return os.RemoveAll(dir) })
+	detail := ""
+	err := r.repo.Checkout(ctx, r.commit, dir, func(s string) {
+		detail = s
+		r.progress(ctx)(s)
+	})
+	return detail, err
+}
+
+// readManifest reads the manifest at the commit, and with it learns the service's name and settings.
+func (r *runner) readManifest(ctx context.Context) (string, error) {
+	root, err := os.OpenRoot(r.tree())
+	if err != nil {
+		return "", err
+	}
+	defer root.Close()
+	m, file, err := findManifest(root, clean(r.dep.Source.Subdir))
+	if err != nil {
+		return "", err
+	}
+	if r.dep.Source.Subdir != "" {
+		m.Subdir = r.dep.Source.Subdir
+	}
+	m.Subdir = clean(m.Subdir)
+	if err := confined(root, m.Subdir); err != nil {
+		return "", fmt.Errorf("subdir %s: %w", m.Subdir, err)
+	}
+	if m.Name != "" && m.Name != r.dep.Service && !r.want.Named {
+		if err := r.rename(ctx, m.Name); err != nil {
+			return "", err
+		}
+	}
+	m.Name = r.dep.Service
+	work := filepath.Join(r.tree(), m.Subdir)
+	m.Runtime = envs.Runtime(*m, work)
+	argv, from, err := envs.Pick(*m, work)
+	if err != nil {
+		return "", err
+	}
+	r.manifest, r.release.Argv = *m, argv
+	if file == "" {
+		file = "no " + configs.ManifestFile
+	}
+	return fmt.Sprintf("%s; %s, started by %s", file, m.Runtime, from), r.settle(ctx)
+}
+
+// findManifest reads the manifest in the folder asked for, else at the root; a repository without one has defaults.
+func findManifest(root *os.Root, sub string) (*configs.Manifest, string, error) {
+	for _, file := range []string{path.Join(sub, configs.ManifestFile), configs.ManifestFile} {
+		info, err := root.Stat(file)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err == nil && (!info.Mode().IsRegular() || info.Size() > maxManifest) {
+			err = fmt.Errorf("it is no file of at most %d KiB", maxManifest>>10)
+		}
+		if err != nil {
+			return nil, "", fmt.Errorf("read %s: %w", file, err)
+		}
+		data, err := root.ReadFile(file)
+		if err != nil {
+			return nil, "", fmt.Errorf("read %s: %w", file, err)
+		}
+		m, err := configs.ParseManifest(data, file)
+		return m, file, err
+	}
+	return configs.DefaultManifest(), "", nil
+}
+
+// clean is a subdir in its shortest form.
+func clean(sub string) string { return path.Clean(filepath.ToSlash(sub)) }
+
+// localDir checks the text of a subdir.
+func localDir(sub string) error {
+	if sub != "" && !filepath.IsLocal(sub) {
+		return fmt.Errorf("%q leaves the repository", sub)
+	}
+	return nil
+}
+
+// confined checks that a subdir is a folder of the checkout, also when links are followed.
+func confined(root *os.Root, sub string) error {
+	if err := localDir(sub); err != nil {
+		return err
+	}
+	info, err := root.Stat(sub)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return errors.New("there is no such folder in the repository")
+	case err != nil:
+		return fmt.Errorf("it leaves the repository: %w", err)
+	case !info.IsDir():
+		return errors.New("it is not a folder")
+	}
+	return nil
+}
+
+// rename makes the deploy one of the service that the manifest names. While a deploy of that service runs, it waits.
+func (r *runner) rename(ctx context.Context, name string) error {
+	for {
+		if err := r.free(ctx, name, r.dep.Source); err != nil {
+			return err
+		}
+		r.mu.Lock()
+		ended := r.ended
+		r.mu.Unlock()
+		err := r.Store.SetDeployService(ctx, r.dep.ID, name)
+		if err == nil {
+			r.dep.Service = name
+			r.nudge() // the name it had is free again
+			return nil
+		}
+		if !errors.Is(err, store.ErrConflict) {
+			return err
+		}
+		r.progress(ctx)("waits for the deploy of " + name + " that runs")
+		select {
+		case <-ended:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// settle makes the service's row what its candidates need: they are composed from it. A failed deploy takes the
+// changes back, but a service that is new stays visible, stopped.
+func (r *runner) settle(ctx context.Context) error {
+	before, err := r.Store.Service(ctx, r.dep.Service)
+	if errors.Is(err, store.ErrNotFound) {
+		_, err := r.Store.CreateService(ctx, store.Service{
+			Name: r.dep.Service, Source: r.dep.Source, Wanted: store.WantedStopped, Replicas: r.replicas(store.Service{}),
+			ReplicasPinned: r.want.Replicas != nil, Groups: r.manifest.Groups, Env: r.want.Env,
+		})
+		return err
+	}
+	if err != nil {
+		return err
+	}
+	r.onFailure(func(ctx context.Context) error {
+		_, err := r.Store.UpdateService(ctx, r.dep.Service, func(s *store.Service) error {
+			s.Source = before.Source
+			for k := range r.want.Env {
+				if old, had := before.Env[k]; had {
+					s.Env[k] = old
+				} else {
+					delete(s.Env, k)
+				}
+			}
+			return nil
+		})
+		return err
+	})
+	_, err = r.Store.UpdateService(ctx, r.dep.Service, func(s *store.Service) error {
+		if s.Env == nil {
+			s.Env = map[string]string{}
+		}
+		maps.Copy(s.Env, r.want.Env)
+		s.Source = r.dep.Source
+		return nil
+	})
+	return err
+}
+
+// replicas is how many instances to start: what was asked for now, what a user pinned, else the manifest's number.
+func (r *runner) replicas(svc store.Service) int {
+	switch {
+	case r.want.Replicas != nil:
+		return *r.want.Replicas
+	case svc.ReplicasPinned:
+		return svc.Replicas
+	}
+	return r.manifest.Replicas
+}
+
+// environment builds what the release runs in, and makes the checkout a release.
+func (r *runner) environment(ctx context.Context) (string, error) {
+	tree := r.tree()
+	work := filepath.Join(tree, r.manifest.Subdir)
+	r.hideIndexes()
+	res, err := r.Envs.Build(ctx, envs.Request{Root: tree, Dir: work, Manifest: r.manifest, Log: r.buildLine, Mark: r.buildMark()})
+	if err != nil {
+		return "", err
+	}
+	r.pinned, r.env = res.Key, res
+	for _, w := range res.Warnings {
+		r.warn(ctx, w)
+	}
+	// A command that cannot work is told before the release gets a number.
+	if _, err := res.Resolve(r.release.Argv, work); err != nil {
+		return "", err
+	}
+	return res.Detail, r.place(ctx, tree, res)
+}
+
+// hideIndexes masks the passwords of package indexes.
+func (r *runner) hideIndexes() {
+	for _, raw := range append([]string{r.manifest.Python.Index}, r.manifest.Python.ExtraIndexes...) {
+		if pass := password(raw); pass != "" {
+			r.out.hide(pass)
+		}
+	}
+}
+
+// place moves the checkout to where it stays and stores the release.
+func (r *runner) place(ctx context.Context, tree string, res envs.Result) error {
+	r.files.Lock()
+	defer r.files.Unlock()
+	id, err := r.Store.NextReleaseID(ctx, r.dep.Service, r.commit)
+	if err != nil {
+		return err
+	}
+	dir := filepath.Join(r.Dirs.Releases, r.dep.Service, id)
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return err
+	}
+	if err := os.Rename(tree, dir); err != nil {
+		return err
+	}
+	r.onFailure(func(ctx context.Context) error {
+		err := r.Store.DeleteRelease(ctx, r.dep.Service, id)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err // something still runs from it
+		}
+		return os.RemoveAll(dir)
+	})
+	work := filepath.Join(dir, r.manifest.Subdir)
+	if err := res.Link(work); err != nil {
+		return err
+	}
+	argv, err := res.Resolve(r.release.Argv, work)
+	if err != nil {
+		return err
+	}
+	manifest, err := json.Marshal(r.manifest)
+	if err != nil {
+		return err
+	}
+	r.release, err = r.Store.CreateRelease(ctx, store.Release{
+		ID: id, Service: r.dep.Service, Commit: r.commit, Manifest: manifest, Dir: dir, EnvKey: res.Key, Argv: argv,
+	})
+	if err != nil {
+		return err
+	}
+	return r.Store.SetDeployRelease(ctx, r.dep.ID, id)
+}
+
+// hook runs the release hook in the release's folder with the service's environment.
+func (r *runner) hook(ctx context.Context) (string, error) {
+	svc, err := r.Store.Service(ctx, r.dep.Service)
+	if err != nil {
+		return "", err
+	}
+	work := filepath.Join(r.release.Dir, r.manifest.Subdir)
+	argv, err := envs.Split(r.manifest.Hooks.Release)
+	if err == nil {
+		argv, err = r.env.Resolve(argv, work)
+	}
+	if err != nil {
+		return "", fmt.Errorf("hooks.release: %w", err)
+	}
+	vars := map[string]string{}
+	maps.Copy(vars, r.manifest.Env)
+	maps.Copy(vars, svc.Env)
+	vars["AICTL_SERVICE"], vars["AICTL_RELEASE"], vars["AICTL_COMMIT"] = svc.Name, r.release.ID, r.release.Commit
+	err = envs.Run(ctx, envs.Command{
+		Name: "the release hook", Argv: argv, Dir: work, Env: r.env.Environ(vars), Mark: r.buildMark(), Log: r.buildLine,
+	})
+	return r.manifest.Hooks.Release, err
+}

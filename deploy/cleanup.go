@@ -1,0 +1,128 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"aictl/store"
+)
+
+// Clean removes releases beyond the number to keep, folders that no release names, and environments that no release
+// uses. The live and the previous release always stay. It touches nothing outside the folders of Dirs. It returns
+// what it removed.
+func (d *Deployer) Clean(ctx context.Context) ([]string, error) {
+	d.files.Lock()
+	defer d.files.Unlock()
+	services, err := d.Store.Services(ctx, "", 0)
+	if err != nil {
+		return nil, err
+	}
+	var gone []string
+	var errs []error
+	known := map[string]bool{}
+	for _, svc := range services {
+		all, err := d.Store.Releases(ctx, svc.Name, "", 0)
+		if err != nil {
+			return gone, err
+		}
+		drop := surplus(all, svc, d.Keep)
+		for _, rel := range all {
+			if !drop[rel.ID] {
+				known[rel.Dir] = true
+				continue
+			}
+			err := d.Store.DeleteRelease(ctx, svc.Name, rel.ID)
+			if errors.Is(err, store.ErrConflict) { // it still runs, or became live again
+				known[rel.Dir] = true
+				continue
+			}
+			errs = append(errs, err)
+		}
+	}
+	orphans, err := d.orphans(known)
+	errs = append(errs, err)
+	for _, dir := range orphans {
+		if err := os.RemoveAll(dir); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		gone = append(gone, dir)
+	}
+	keys, err := d.Store.EnvKeys(ctx)
+	if err != nil {
+		return gone, errors.Join(append(errs, err)...)
+	}
+	keep := map[string]bool{}
+	for k := range keys {
+		keep[k] = true
+	}
+	envs, err := d.Envs.Collect(ctx, keep)
+	return append(gone, envs...), errors.Join(append(errs, err)...)
+}
+
+// surplus chooses the releases to drop: of those newest first, what comes after keep. The live and the previous one
+// are never chosen and count.
+func surplus(all []store.Release, svc store.Service, keep int) map[string]bool {
+	drop := map[string]bool{}
+	for _, rel := range all {
+		if rel.ID == svc.Release || rel.ID == svc.Previous {
+			keep--
+		}
+	}
+	for _, rel := range all {
+		if rel.ID == svc.Release || rel.ID == svc.Previous {
+			continue
+		}
+		if keep--; keep < 0 {
+			drop[rel.ID] = true
+		}
+	}
+	return drop
+}
+
+// orphans are the release folders that no stored release names. Hidden folders are at work.
+func (d *Deployer) orphans(known map[string]bool) ([]string, error) {
+	dirs, err := subdirs(d.Dirs.Releases)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, service := range dirs {
+		releases, err := subdirs(service)
+		if err != nil {
+			return out, err
+		}
+		for _, dir := range releases {
+			if !known[dir] {
+				out = append(out, dir)
+			}
+		}
+		if len(releases) == 0 {
+			out = append(out, service)
+		}
+	}
+	return out, nil
+}
+
+// subdirs are the visible folders in dir; a missing one has none. Links are not followed.
+func subdirs(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list releases: %w", err)
+	}
+	var out []string
+	for _, e := range entries {
+		if e.IsDir() && !strings.HasPrefix(e.Name(), ".") {
+			out = append(out, filepath.Join(dir, e.Name()))
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,284 @@
+// Package envs builds the environment a release runs in: a virtualenv, a node_modules folder, or nothing. An
+// environment is named by its content, built once at its final path and never edited afterwards.
+package envs
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"aictl/configs"
+)
+
+// marker is the file that says that an environment was built to its end.
+const marker = ".complete"
+
+// Errors that callers branch on.
+var (
+	// ErrNoTool is returned when a program that the build needs is not installed.
+	ErrNoTool = errors.New("program not found")
+	// ErrNoSpace is returned when the disk filled up.
+	ErrNoSpace = errors.New("no space left")
+	// ErrBad is returned for a repository that asks for what cannot be built or run.
+	ErrBad = errors.New("cannot be built")
+)
+
+// Config says where environments lie and which programs build them. Empty programs are looked up on the PATH.
+type Config struct {
+	Root   string // <key>/ below it
+	UV     string // "none" never uses uv
+	Python string
+	Node   string
+	NPM    string
+	Logger *slog.Logger
+}
+
+// Request is one environment to build. Dir, the folder the service runs in, lies in Root, the release's checkout.
+type Request struct {
+	Root     string
+	Dir      string
+	Manifest configs.Manifest
+	Log      func(line string) // gets the output of every program
+	Mark     string            // names the processes of this build, see Run
+}
+
+// Result is a built environment. Key and Dir are empty when the release needs none.
+type Result struct {
+	Key      string
+	Dir      string
+	Reused   bool
+	Detail   string // one line for people
+	Warnings []string
+}
+
+// Builder builds environments; one for all services, since they share them.
+type Builder struct {
+	cfg Config
+	log *slog.Logger
+
+	mu    sync.Mutex
+	locks map[string]chan struct{}
+	pins  map[string]int // keys in use by deploys that have no release yet
+}
+
+// New returns a builder.
+func New(cfg Config) *Builder {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Builder{cfg: cfg, log: cfg.Logger, locks: map[string]chan struct{}{}, pins: map[string]int{}}
+}
+
+// recipe is a decided build: its key and how it is carried out in dir.
+type recipe struct {
+	key   string
+	what  string // one line for people: "Python 3.11.7, pip, requirements.txt"
+	warn  []string
+	build func(ctx context.Context, dir string) error
+}
+
+// Build returns the environment for a checkout and builds it unless it is there already. The result is pinned: it
+// is not collected until Unpin. Builds of one key take turns, so that the second finds the first's.
+func (b *Builder) Build(ctx context.Context, req Request) (Result, error) {
+	var r recipe
+	var err error
+	switch Runtime(req.Manifest, req.Dir) {
+	case configs.RuntimePython:
+		r, err = b.python(ctx, req)
+	case configs.RuntimeNode:
+		r, err = b.node(ctx, req)
+	default:
+		return Result{Detail: "none needed"}, nil
+	}
+	if err != nil || r.key == "" {
+		return Result{Detail: r.what, Warnings: r.warn}, err
+	}
+	b.pin(r.key, 1)
+	res, err := b.ensure(ctx, r)
+	if err != nil {
+		b.Unpin(r.key)
+	}
+	return res, err
+}
+
+func (b *Builder) ensure(ctx context.Context, r recipe) (Result, error) {
+	free, err := b.lock(ctx, r.key)
+	if err != nil {
+		return Result{}, err
+	}
+	defer free()
+	dir := filepath.Join(b.cfg.Root, r.key)
+	res := Result{Key: r.key, Dir: dir, Warnings: r.warn}
+	if _, err := os.Stat(filepath.Join(dir, marker)); err == nil {
+		res.Reused, res.Detail = true, "reused "+r.key+" ("+r.what+")"
+		return res, nil
+	}
+	begun := time.Now()
+	if err := b.make(ctx, dir, r); err != nil {
+		// Half an environment is of no use, and may be what filled the disk.
+		return Result{}, errors.Join(b.explain(err), os.RemoveAll(dir))
+	}
+	res.Detail = fmt.Sprintf("built %s (%s) in %s", r.key, r.what, time.Since(begun).Round(100*time.Millisecond))
+	return res, nil
+}
+
+func (b *Builder) make(ctx context.Context, dir string, r recipe) error {
+	if err := os.RemoveAll(dir); err != nil {
+		return fmt.Errorf("remove the incomplete environment %s: %w", dir, err)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("make environment: %w", err)
+	}
+	begun := time.Now()
+	if err := r.build(ctx, dir); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return context.Cause(ctx)
+	}
+	note, err := json.Marshal(map[string]any{"what": r.what, "built_at": begun.UTC(), "seconds": time.Since(begun).Seconds()})
+	if err != nil {
+		return err
+	}
+	return writeSynced(filepath.Join(dir, marker), note)
+}
+
+// writeSynced writes a file so that it does not appear before what was written ahead of it.
+func writeSynced(name string, data []byte) error {
+	f, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	return errors.Join(err, f.Sync(), f.Close())
+}
+
+// explain adds what to do when the disk is full.
+func (b *Builder) explain(err error) error {
+	var failed *Failed
+	if isNoSpace(err) || errors.As(err, &failed) && failed.says("No space left on device", "ENOSPC", "Disk quota exceeded") {
+		return fmt.Errorf("%w on %s; free some, remove services that are not needed, or move the data directory: %w", ErrNoSpace, b.cfg.Root, err)
+	}
+	return err
+}
+
+// lock waits for the turn of a key.
+func (b *Builder) lock(ctx context.Context, key string) (free func(), err error) {
+	b.mu.Lock()
+	turn, ok := b.locks[key]
+	if !ok {
+		turn = make(chan struct{}, 1)
+		b.locks[key] = turn
+	}
+	b.mu.Unlock()
+	select {
+	case turn <- struct{}{}:
+		return func() { <-turn }, nil
+	case <-ctx.Done():
+		return nil, fmt.Errorf("wait for another build of %s: %w", key, context.Cause(ctx))
+	}
+}
+
+func (b *Builder) pin(key string, n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.pins[key] += n; b.pins[key] <= 0 {
+		delete(b.pins, key)
+	}
+}
+
+// Unpin lets an environment be collected again; a release that names it keeps it from now on. "" does nothing.
+func (b *Builder) Unpin(key string) {
+	if key != "" {
+		b.pin(key, -1)
+	}
+}
+
+// Collect removes the environments that neither keep nor a running deploy holds, and returns their keys.
+// Hidden folders (caches of the tools) stay.
+func (b *Builder) Collect(ctx context.Context, keep map[string]bool) ([]string, error) {
+	entries, err := os.ReadDir(b.cfg.Root)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list environments: %w", err)
+	}
+	var gone []string
+	for _, e := range entries {
+		key := e.Name()
+		if !e.IsDir() || strings.HasPrefix(key, ".") || keep[key] || ctx.Err() != nil {
+			continue
+		}
+		removed, err := b.collect(key)
+		if err != nil {
+			return gone, fmt.Errorf("remove environment %s: %w", key, err)
+		}
+		if removed {
+			gone = append(gone, key)
+		}
+	}
+	return gone, ctx.Err()
+}
+
+// collect removes one environment unless a deploy pinned it. The name changes first, under the lock, so that a
+// build that starts meanwhile never finds one half removed.
+func (b *Builder) collect(key string) (bool, error) {
+	dir := filepath.Join(b.cfg.Root, key)
+	trash := filepath.Join(b.cfg.Root, ".removed-"+key)
+	b.mu.Lock()
+	if b.pins[key] > 0 {
+		b.mu.Unlock()
+		return false, nil
+	}
+	err := errors.Join(os.RemoveAll(trash), os.Rename(dir, trash))
+	b.mu.Unlock()
+	if err != nil {
+		return false, err
+	}
+	return true, os.RemoveAll(trash)
+}
+
+// Sweep removes what an interrupted Collect left.
+func (b *Builder) Sweep() error {
+	left, err := filepath.Glob(filepath.Join(b.cfg.Root, ".removed-*"))
+	if err != nil {
+		return err
+	}
+	errs := make([]error, 0, len(left))
+	for _, dir := range left {
+		errs = append(errs, os.RemoveAll(dir))
+	}
+	return errors.Join(errs...)
+}
+
+// buildEnv is the environment of build programs: the daemon's, without what would lead them elsewhere and without
+// aictl's own settings, with more added.
+func buildEnv(more map[string]string) []string {
+	env := map[string]string{}
+	for _, kv := range os.Environ() {
+		k, v, _ := strings.Cut(kv, "=")
+		if strings.HasPrefix(k, "AICTL_") || slices.Contains([]string{"VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH", "__PYVENV_LAUNCHER__", "NODE_OPTIONS", "NODE_ENV"}, k) {
+			continue
+		}
+		env[k] = v
+	}
+	maps.Copy(env, map[string]string{"TERM": "dumb", "NO_COLOR": "1", "CI": "1"})
+	maps.Copy(env, more)
+	out := make([]string, 0, len(env))
+	for k, v := range env {
+		out = append(out, k+"="+v)
+	}
+	slices.Sort(out)
+	return out
+}

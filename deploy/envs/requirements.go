@@ -1,0 +1,277 @@
+package envs
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+
+	"github.com/pelletier/go-toml/v2"
+)
+
+// Bounds on what a requirements file may pull into the key.
+const (
+	maxIncludes = 50
+	maxHashed   = 16 << 20 // bytes; larger wheels count with name and size
+)
+
+// requirements are what a Python service needs, and what that depends on.
+type requirements struct {
+	name     string   // for people: requirements.txt
+	path     string   // "" when the text below is to be written to a file first
+	text     string   // from pyproject.toml
+	lines    int      // that ask for something
+	sum      []string // for the content key
+	warnings []string
+}
+
+func (r requirements) needed() bool { return r.lines > 0 }
+
+// file is the requirements file; one that aictl wrote itself lies in the environment.
+func (r requirements) file(env string) (string, error) {
+	if r.path != "" {
+		return r.path, nil
+	}
+	p := filepath.Join(env, "requirements.txt")
+	return p, os.WriteFile(p, []byte(r.text), 0o644)
+}
+
+// readRequirements finds the requirements of a checkout: the manifest's file, requirements.txt, or the dependencies
+// in pyproject.toml.
+func readRequirements(req Request) (requirements, error) {
+	name := req.Manifest.Python.Requirements
+	given := name != ""
+	if !given {
+		name = "requirements.txt"
+	}
+	r := &reqReader{root: req.Root, out: requirements{name: name, path: filepath.Join(req.Dir, name)}}
+	err := r.read(r.out.path)
+	switch {
+	case err == nil:
+		return r.out, nil
+	case !errors.Is(err, fs.ErrNotExist) || r.files > 0:
+		return r.out, err
+	case given:
+		return r.out, fmt.Errorf("%w: python.requirements: %s does not exist in the repository", ErrBad, name)
+	}
+	return fromProject(req.Dir)
+}
+
+// fromProject takes the dependencies of a pyproject.toml; a missing one needs nothing.
+func fromProject(dir string) (requirements, error) {
+	r := requirements{name: "pyproject.toml"}
+	for _, f := range []string{"uv.lock", "poetry.lock", "Pipfile.lock", "environment.yml"} {
+		if isFile(dir, f) {
+			r.warnings = append(r.warnings, f+" is not read; write its packages into a requirements.txt")
+		}
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "pyproject.toml"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return r, nil
+	}
+	var p struct {
+		Project struct {
+			Dependencies []string `toml:"dependencies"`
+		} `toml:"project"`
+	}
+	if err == nil {
+		err = toml.Unmarshal(text, &p)
+	}
+	if err != nil {
+		return r, fmt.Errorf("%w: pyproject.toml: %v", ErrBad, err)
+	}
+	r.lines = len(p.Project.Dependencies)
+	r.text = strings.Join(p.Project.Dependencies, "\n") + "\n"
+	r.sum = []string{r.text}
+	return r, nil
+}
+
+// reqReader follows the includes of a requirements file.
+type reqReader struct {
+	root  string
+	files int
+	out   requirements
+}
+
+var (
+	include  = regexp.MustCompile(`^(?:-r|-c|--requirement|--constraint)(?:\s*=\s*|\s+|\b)(\S+)$`)
+	editable = regexp.MustCompile(`^(-e|--editable)\b`)
+	local    = regexp.MustCompile(`^(?:[A-Za-z0-9._-]+(?:\[[^\]]*\])?\s*@\s*)?(?:file:(?://)?)?((?:\.{1,2}(?:/|$)|/)[^;#\s]*)`)
+	comment  = regexp.MustCompile(`(^|\s)#.*$`)
+)
+
+func (r *reqReader) read(file string) error {
+	if rel, err := filepath.Rel(r.root, file); err != nil || !filepath.IsLocal(rel) {
+		return fmt.Errorf("%w: the requirements name %s, which is outside the repository", ErrBad, file)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	if r.files++; r.files > maxIncludes {
+		return fmt.Errorf("%w: more than %d requirements files include each other", ErrBad, maxIncludes)
+	}
+	r.out.sum = append(r.out.sum, filepath.Base(file), string(text))
+	text = bytes.ReplaceAll(bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n")), []byte("\\\n"), []byte(" "))
+	for n, line := range strings.Split(string(text), "\n") {
+		if err := r.line(filepath.Dir(file), strings.TrimSpace(comment.ReplaceAllString(line, ""))); err != nil {
+			if errors.Is(err, fs.ErrNotExist) {
+				err = fmt.Errorf("%w: it names a file that does not exist: %v", ErrBad, err)
+			}
+			return fmt.Errorf("%s:%d: %w", filepath.Base(file), n+1, err)
+		}
+	}
+	return nil
+}
+
+func (r *reqReader) line(dir, line string) error {
+	switch m := include.FindStringSubmatch(line); {
+	case line == "":
+		return nil
+	case m != nil:
+		if strings.Contains(m[1], "://") {
+			r.out.lines++
+			return nil
+		}
+		return r.read(filepath.Join(dir, m[1]))
+	case editable.MatchString(line):
+		return fmt.Errorf("%w: editable packages point into a release that is replaced; name the package itself (`./path` instead of `-e ./path`)", ErrBad)
+	case strings.HasPrefix(line, "-"):
+		return nil // an option; the whole text is in the key
+	}
+	r.out.lines++
+	if m := local.FindStringSubmatch(line); m != nil {
+		p := m[1]
+		if !filepath.IsAbs(p) {
+			p = filepath.Join(dir, p)
+		}
+		sums, err := contents(p)
+		r.out.sum = append(r.out.sum, sums...)
+		return err
+	}
+	return nil
+}
+
+// contents are the names, sizes and, where not large, the content hashes of a file or of all files of a folder.
+func contents(path string) ([]string, error) {
+	var out []string
+	err := filepath.WalkDir(path, func(p string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !d.Type().IsRegular() {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(path, p)
+		if err != nil {
+			return err
+		}
+		out = append(out, rel, fmt.Sprint(info.Size()))
+		if info.Size() > maxHashed {
+			return nil
+		}
+		sum, err := fileSum(p)
+		out = append(out, sum)
+		return err
+	})
+	return out, err
+}
+
+func fileSum(p string) (string, error) {
+	f, err := os.Open(p)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// contentHash hashes a list of texts without running them into one another.
+type contentHash struct{ h hash.Hash }
+
+func newHash(parts ...string) contentHash {
+	c := contentHash{sha256.New()}
+	c.add("1") // grows when environments are built in another way
+	c.add(parts...)
+	return c
+}
+
+func (c contentHash) add(parts ...string) {
+	for _, p := range parts {
+		// A hash takes every write.
+		fmt.Fprintf(c.h, "%d:%s", len(p), p)
+	}
+}
+
+func (c contentHash) sum() string { return hex.EncodeToString(c.h.Sum(nil))[:20] }
+
+// indexes are where packages come from, as the manifest says; the machine's own settings hold beside them.
+type indexes struct {
+	index, wheels string
+	extra         []string
+	listing       []string
+}
+
+func indexesOf(req Request) (indexes, error) {
+	p := req.Manifest.Python
+	ix := indexes{index: p.Index, extra: p.ExtraIndexes}
+	if p.Wheelhouse == "" {
+		return ix, nil
+	}
+	if !filepath.IsLocal(p.Wheelhouse) {
+		return ix, fmt.Errorf("%w: python.wheelhouse: %s leaves the repository", ErrBad, p.Wheelhouse)
+	}
+	ix.wheels = filepath.Join(req.Root, p.Wheelhouse)
+	var err error
+	if ix.listing, err = contents(ix.wheels); err != nil {
+		return ix, fmt.Errorf("%w: python.wheelhouse: %v", ErrBad, err)
+	}
+	return ix, nil
+}
+
+// args are the options for pip and uv alike. A wheelhouse without an index is the only source.
+func (ix indexes) args() []string {
+	if ix.wheels == "" {
+		return nil
+	}
+	if ix.index == "" && len(ix.extra) == 0 {
+		return []string{"--no-index", "--find-links", ix.wheels}
+	}
+	return []string{"--find-links", ix.wheels}
+}
+
+// sum is everything that decides where packages come from, the machine's settings included.
+func (ix indexes) sum() []string {
+	settings := map[string]string{}
+	for _, k := range []string{"PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX", "UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS"} {
+		if v := os.Getenv(k); v != "" {
+			settings[k] = v
+		}
+	}
+	text, err := json.Marshal(settings) // sorted by key
+	if err != nil {
+		text = []byte(err.Error()) // of strings to strings: never
+	}
+	out := append([]string{string(text), ix.index, fmt.Sprint(len(ix.extra))}, ix.extra...)
+	return append(out, ix.listing...)
+}
+
+// isNoSpace reports whether a disk or a quota is full.
+func isNoSpace(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+}

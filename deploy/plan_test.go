@@ -1,0 +1,47 @@
+package deploy
+
+import (
+	"strings"
+	"testing"
+
+	"aictl/configs"
+)
+
+func TestPlan(t *testing.T) {
+	for name, c := range map[string]struct {
+		facts facts
+		want  string
+	}{
+		"first deploy":       {facts{Kind: KindDeploy}, "fetch checkout manifest environment -hook start health interface switch -drain"},
+		"with a hook":        {facts{Kind: KindDeploy, Hook: true, Live: true}, "fetch checkout manifest environment hook start health interface switch drain"},
+		"recreate":           {facts{Kind: KindDeploy, Strategy: configs.Recreate, Live: true}, "fetch checkout manifest environment -hook drain start health interface switch"},
+		"recreate, first":    {facts{Kind: KindDeploy, Strategy: configs.Recreate}, "fetch checkout manifest environment -hook -drain start health interface switch"},
+		"rollback":           {facts{Kind: KindRollback, Live: true, Hook: true}, "start health -interface switch drain"},
+		"rollback, recreate": {facts{Kind: KindRollback, Strategy: configs.Recreate, Live: true}, "drain start health -interface switch"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got []string
+			for _, p := range plan(c.facts) {
+				if p.Skip != "" {
+					p.Name = "-" + p.Name
+				}
+				got = append(got, p.Name)
+			}
+			if s := strings.Join(got, " "); s != c.want {
+				t.Errorf("got  %s\nwant %s", s, c.want)
+			}
+		})
+	}
+}
+
+// The runner takes the first steps before it knows the manifest.
+func TestPlanBeginsTheSame(t *testing.T) {
+	first := plan(facts{Kind: KindDeploy})[:3]
+	for _, f := range []facts{{Live: true}, {Hook: true}, {Strategy: configs.Recreate, Live: true}} {
+		for i, p := range plan(f)[:3] {
+			if p != first[i] {
+				t.Errorf("%+v: step %d is %v; want %v", f, i, p, first[i])
+			}
+		}
+	}
+}

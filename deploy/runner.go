@@ -1,0 +1,262 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"aictl/configs"
+	"aictl/deploy/envs"
+	"aictl/store"
+)
+
+// runner carries out one deploy. It belongs to one goroutine.
+type runner struct {
+	*Deployer
+	dep  store.Deploy
+	want wishes
+	out  *deployLog
+
+	step     store.Step // the one under way
+	repo     Repository
+	commit   string
+	manifest configs.Manifest
+	release  store.Release
+	env      envs.Result
+	ids      []string         // candidates
+	started  []store.Instance // candidates with their ports
+	old      []string         // instances that were live before the switch
+	undo     []func(context.Context) error
+	slot     bool
+	live     bool   // the switch happened
+	pinned   string // key of an environment
+}
+
+func newRunner(d *Deployer, row store.Deploy, w wishes) *runner {
+	return &runner{Deployer: d, dep: row, want: w}
+}
+
+// run takes the steps and returns how the deploy ended.
+func (r *runner) run(ctx context.Context) (state store.DeployState, failedStep, reason string) {
+	out, err := openLog(r.Dirs.Logs, r.dep.ID, r.hub, r.Now)
+	if err != nil {
+		return store.DeployFailed, "", err.Error()
+	}
+	r.out = out
+	r.out.hide(slices.Collect(maps.Values(r.secretEnv()))...)
+	defer func() {
+		if err := out.close(); err != nil {
+			r.log.Warn("deploy log not closed", "deploy", r.dep.ID, "err", err)
+		}
+	}()
+	r.hub.publish(Event{Deploy: r.dep.ID, State: string(store.DeployRunning), At: r.Now()})
+	err = r.steps(ctx)
+	r.freeSlot()
+	r.Envs.Unpin(r.pinned)
+	if r.live {
+		if err != nil { // after the switch nothing can fail any more
+			r.warn(ctx, "after the switch: "+err.Error())
+		}
+		return store.DeployLive, "", ""
+	}
+	return r.failed(ctx, err)
+}
+
+// secretEnv are the user's overrides that look like secrets.
+func (r *runner) secretEnv() map[string]string {
+	out := map[string]string{}
+	for k, v := range r.want.Env {
+		k = strings.ToUpper(k)
+		for _, s := range []string{"TOKEN", "SECRET", "PASSW", "KEY", "CREDENTIAL"} {
+			if strings.Contains(k, s) {
+				out[k] = v
+			}
+		}
+	}
+	return out
+}
+
+// failed takes everything back and says how the deploy ended.
+func (r *runner) failed(ctx context.Context, err error) (store.DeployState, string, string) {
+	back, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.Limits.Drain)
+	defer cancel()
+	for _, f := range slices.Backward(r.undo) {
+		if uerr := f(back); uerr != nil {
+			r.log.Error("deploy not taken back", "deploy", r.dep.ID, "err", uerr)
+			r.out.line(r.step.Name, "while taking back: "+uerr.Error())
+		}
+	}
+	reason := r.out.mask(err.Error())
+	state := store.DeployFailed
+	switch cause := context.Cause(ctx); {
+	case errors.Is(cause, ErrCancelled):
+		state, reason = store.DeployCancelled, ErrCancelled.Error()
+	case ctx.Err() != nil:
+		state, reason = store.DeployInterrupted, errStopping.Error()
+	}
+	return state, r.step.Name, reason
+}
+
+// steps takes one step after the other. What comes after the manifest is planned when it is read.
+func (r *runner) steps(ctx context.Context) error {
+	f := facts{Kind: r.dep.Kind}
+	if f.Kind == KindRollback {
+		if err := r.loadRelease(ctx); err != nil {
+			return err
+		}
+		f = r.facts(ctx)
+	}
+	todo := plan(f)
+	for i := 0; i < len(todo); i++ {
+		if err := r.take(ctx, todo[i]); err != nil {
+			return err
+		}
+		if todo[i].Name == StepManifest {
+			todo = plan(r.facts(ctx))
+		}
+	}
+	return nil
+}
+
+// facts are what is known once the manifest is.
+func (r *runner) facts(ctx context.Context) facts {
+	f := facts{Kind: r.dep.Kind, Strategy: r.manifest.Strategy, Hook: r.manifest.Hooks.Release != ""}
+	if svc, err := r.Store.Service(ctx, r.dep.Service); err == nil {
+		f.Live = svc.Release != ""
+	}
+	return f
+}
+
+// action is what a step does and how long it may take.
+type action struct {
+	do    func(ctx context.Context) (detail string, err error)
+	limit time.Duration
+}
+
+func (r *runner) action(name string) action {
+	switch name {
+	case StepFetch:
+		return action{r.fetch, r.Limits.Fetch}
+	case StepCheckout:
+		return action{r.checkout, r.Limits.Checkout}
+	case StepManifest:
+		return action{r.readManifest, r.Limits.Checkout}
+	case StepEnvironment:
+		return action{r.environment, r.Limits.Environment}
+	case StepHook:
+		return action{r.hook, r.Limits.Hook}
+	case StepStart:
+		return action{r.start, r.Limits.Start}
+	case StepHealth:
+		return action{r.health, r.healthLimit()}
+	case StepInterface:
+		return action{r.checkInterface, r.Limits.Start}
+	case StepSwitch:
+		return action{r.switchOver, r.Limits.Switch}
+	}
+	return action{r.drain, r.Limits.Drain}
+}
+
+// take carries out one step and keeps its row.
+func (r *runner) take(ctx context.Context, p planned) error {
+	if err := context.Cause(ctx); err != nil && !r.live {
+		return err
+	}
+	keep := context.WithoutCancel(ctx)
+	step, err := r.Store.StartStep(keep, r.dep.ID, p.Name)
+	if err != nil {
+		return err
+	}
+	r.step = step
+	if p.Skip != "" {
+		return r.endStep(keep, store.StepSkipped, p.Skip)
+	}
+	r.tell(store.StepRunning, "")
+	a := r.action(p.Name)
+	sctx, cancel := context.WithTimeoutCause(ctx, a.limit, fmt.Errorf("it took longer than %s", a.limit))
+	detail, err := a.do(sctx)
+	if err != nil && sctx.Err() != nil && ctx.Err() == nil {
+		err = fmt.Errorf("%w: %w", context.Cause(sctx), err)
+	}
+	cancel()
+	if err != nil {
+		r.out.line(p.Name, "failed: "+err.Error())
+		return errors.Join(err, r.endStep(keep, store.StepFailed, r.out.mask(firstLine(err.Error()))))
+	}
+	return r.endStep(keep, store.StepDone, detail)
+}
+
+func (r *runner) endStep(ctx context.Context, state store.StepState, detail string) error {
+	if err := r.Store.FinishStep(ctx, r.dep.ID, r.step.Seq, state, detail); err != nil {
+		return err
+	}
+	r.tell(state, detail)
+	return nil
+}
+
+// tell publishes the state of the step under way.
+func (r *runner) tell(state store.StepState, detail string) {
+	r.hub.publish(Event{Deploy: r.dep.ID, Step: r.step.Name, Seq: r.step.Seq, State: string(state), Detail: detail, At: r.Now()})
+}
+
+// progress shows where the step under way is.
+func (r *runner) progress(ctx context.Context) func(string) {
+	return func(s string) {
+		if err := r.Store.SetStepDetail(context.WithoutCancel(ctx), r.dep.ID, r.step.Seq, s); err != nil {
+			r.log.Warn("progress not stored", "deploy", r.dep.ID, "err", err)
+		}
+		r.tell(store.StepRunning, s)
+	}
+}
+
+// warn adds a warning to the deploy.
+func (r *runner) warn(ctx context.Context, text string) {
+	text = r.out.mask(text)
+	r.out.line(r.step.Name, "warning: "+text)
+	if err := r.Store.AddDeployWarnings(context.WithoutCancel(ctx), r.dep.ID, text); err != nil {
+		r.log.Warn("warning not stored", "deploy", r.dep.ID, "warning", text, "err", err)
+	}
+}
+
+// onFailure remembers how to take something back.
+func (r *runner) onFailure(f func(context.Context) error) { r.undo = append(r.undo, f) }
+
+// takeSlot waits for one of the build slots.
+func (r *runner) takeSlot(ctx context.Context) error {
+	select {
+	case r.build <- struct{}{}:
+	default:
+		r.progress(ctx)("waits for another build")
+		select {
+		case r.build <- struct{}{}:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	r.slot = true
+	return nil
+}
+
+func (r *runner) freeSlot() {
+	if r.slot {
+		<-r.build
+		r.slot = false
+	}
+}
+
+// command is a program of this deploy's build.
+func (r *runner) buildLine(line string) { r.out.line(r.step.Name, line) }
+
+// buildMark names this deploy's processes.
+func (r *runner) buildMark() string { return fmt.Sprintf("%s#%d", r.mark(), r.dep.ID) }
+
+var _ = envs.ErrBad
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
+	return line
+}
