@@ -27,7 +27,7 @@ func LoadOrCreateKey(path string) ([]byte, error) {
 func loadKey(path string) ([]byte, error) {
 	info, err := os.Lstat(path)
 	if err != nil {
-		return nil, fmt.Errorf("read key: %w", err)
+		return nil, fmt.Errorf("read key: %w", sqlite.Explain(err))
 	}
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("key %s is not a regular file: remove it, or put the key file itself there", path)
@@ -37,7 +37,7 @@ func loadKey(path string) ([]byte, error) {
 	}
 	key, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("read key: %w", err)
+		return nil, fmt.Errorf("read key: %w", sqlite.Explain(err))
 	}
 	if len(key) != KeySize {
 		return nil, fmt.Errorf("key %s has %d bytes instead of %d: restore it from a backup; without it stored secrets cannot be read", path, len(key), KeySize)
