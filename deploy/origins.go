@@ -48,7 +48,7 @@ func (o *Origins) Open(ctx context.Context, src store.Source) (Repository, error
 	at, auth := src.URL, gitea.Auth{}
 	switch {
 	case src.Kind == SourceGitea && forge == nil:
-		return nil, fmt.Errorf("%w: %s names a repository of a Gitea, and none is connected; run `aictl gitea connect`, or give a Git URL", ErrSource, src.URL)
+		return nil, fmt.Errorf("%w: %s names a repository of a Gitea, and none is set; start the daemon with gitea.url in its settings file (or AICTL_GITEA_URL and AICTL_GITEA_TOKEN), or give a Git URL", ErrSource, src.URL)
 	case src.Kind == SourceGitea:
 		repo, err := forge.Repo(ctx, src.URL)
 		if err != nil {
