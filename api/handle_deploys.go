@@ -16,7 +16,7 @@ const tailLines = 50
 type deployInput struct{ Body DeployRequest }
 
 type rollbackInput struct {
-	nameInput
+	Name string `path:"name" maxLength:"100" pattern:"^[^*?@/\\\\\\[\\]\\s]+$" patternDescription:"a service name" doc:"Service name"`
 	Body RollbackRequest
 }
 
