@@ -5,5 +5,5 @@ import "embed"
 
 // Files are the sample services, one directory each.
 //
-//go:embed all:text-classify all:trend
+//go:embed all:text-classify all:blob-detect all:trend all:digits
 var Files embed.FS

@@ -35,7 +35,9 @@ func (a *app) chooseSamples(all bool) ([]demoSample, error) {
 		network     bool
 	}{
 		{name: "text-classify", needs: "python3"},
+		{name: "blob-detect", needs: "python3"},
 		{name: "trend", needs: "node"},
+		{name: "digits", needs: "python3", network: true},
 	} {
 		if _, err := exec.LookPath(s.needs); err != nil {
 			a.say("%s", a.t("left out: %s, because %s is not on the PATH", s.name, s.needs))

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"aictl/api"
 )
@@ -66,7 +67,11 @@ What ends a process counts as a crash, and the restart policy applies; to stop a
 		Args:              a.args(cobra.ExactArgs(2)),
 		ValidArgsFunction: a.completeServices(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.act(cmd, api.ActionRequest{Action: api.ActionSignal, Patterns: args[:1], Signal: args[1]})
+			name := strings.TrimPrefix(strings.ToUpper(args[1]), "SIG")
+			if unix.SignalNum("SIG"+name) == 0 {
+				return a.usageError(cmd, a.errorf("%q is not a signal: use one such as HUP, USR1, INT or TERM", args[1]))
+			}
+			return a.act(cmd, api.ActionRequest{Action: api.ActionSignal, Patterns: args[:1], Signal: name})
 		},
 	}
 }

@@ -156,6 +156,7 @@ func runtimeZH() map[string]string {
 		"%d calls were made, and %d are recorded after 10s":                 "发出了 %d 次调用，10 秒后记录了 %d 次",
 		"Try next (in another terminal)":                                    "接下来可以试（在另一个终端）",
 
+		"%q is not a signal: use one such as HUP, USR1, INT or TERM": "%q 不是信号：请用 HUP、USR1、INT 或 TERM 等",
 		"%s is there already":                            "%s 已存在",
 		"--force replaces it":                            "--force 会替换它",
 		"make it, or name the directory of your service": "请创建它，或给出服务所在的目录",
