@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
+	"strings"
 
 	"github.com/google/uuid"
 )
@@ -35,7 +36,8 @@ func (c cursor) String() string {
 
 func parseCursor(text string) (cursor, error) {
 	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	if err != nil || len(b) != cursorSize || b[0] != cursorVersion || b[1] > 1 {
+	// The decoder passes over line breaks, which no cursor has.
+	if err != nil || strings.ContainsAny(text, "\r\n") || len(b) != cursorSize || b[0] != cursorVersion || b[1] > 1 {
 		return cursor{}, fmt.Errorf("%w: %.40q; pass the next of the page before, or none to start over", ErrBadCursor, text)
 	}
 	c := cursor{day: day(int32(binary.BigEndian.Uint32(b[2:]))), oldestFirst: b[1] == 1}
