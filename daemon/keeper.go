@@ -56,6 +56,7 @@ func RunKeeper(ctx context.Context, s configs.Settings, o KeeperOptions) error {
 	if err != nil {
 		return err
 	}
+	go slim(ctx, o.Logger)
 	err = k.Run(ctx)
 	return errors.Join(err, forgetState(dir))
 }
