@@ -146,6 +146,7 @@ func TestWhatDiedMeanwhileIsRestarted(t *testing.T) {
 func TestAdoptionWithoutStateFiles(t *testing.T) {
 	for name, spoil := range map[string]func(string) error{
 		"truncated": func(path string) error { return os.Truncate(path, 20) },
+		"half":      func(path string) error { return os.Truncate(path, headSize+20) },
 		"lost":      os.Remove,
 		"unrecorded": func(path string) error { // killed between spawn and record
 			data, err := os.ReadFile(path)
@@ -157,7 +158,7 @@ func TestAdoptionWithoutStateFiles(t *testing.T) {
 				return err
 			}
 			r.PID, r.Start = 0, 0
-			return writeJSON(path, r)
+			return saveRecord(path, *r)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -186,6 +187,14 @@ func TestAdoptionWithoutStateFiles(t *testing.T) {
 			}
 		})
 	}
+}
+
+func saveRecord(path string, r record) error {
+	head, err := r.head()
+	if err != nil {
+		return err
+	}
+	return writeState(path, head, r.Spec)
 }
 
 // A process that has the recorded pid and is another one is left alone.
@@ -220,7 +229,7 @@ func TestRecycledPidIsNotTouched(t *testing.T) {
 		if err := os.MkdirAll(filepath.Join(dir, "instances"), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		if err := writeJSON(filepath.Join(dir, "instances", escapeID("ocr/1")+".json"), r); err != nil {
+		if err := saveRecord(filepath.Join(dir, "instances", escapeID("ocr/1")+".json"), r); err != nil {
 			t.Fatal(err)
 		}
 		k := startKeeper(t, func(c *KeeperConfig) { c.RunDir = dir })

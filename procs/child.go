@@ -3,7 +3,6 @@ package procs
 import (
 	"context"
 	"errors"
-	"path/filepath"
 	"syscall"
 	"time"
 )
@@ -96,14 +95,11 @@ func (c *child) once(ctx context.Context) error {
 		return err
 	}
 	c.host.log.Info("daemon started", "pid", p.pid)
-	if err := c.remember(p); err != nil {
-		c.host.log.Warn("write down the daemon's pid", "err", err)
-	}
 	exits := make(chan Exit, 1)
 	p.watch(func(exit Exit) { exits <- exit })
 	exit := c.await(ctx, p, exits)
 	c.sweep(p)
-	return errors.Join(errChildEnded{exit}, p.release(), removeIfThere(c.path()))
+	return errors.Join(errChildEnded{exit}, p.release())
 }
 
 // await returns when the child has ended. When ctx ends first, it is told to.
@@ -143,13 +139,4 @@ func (c *child) sweep(p *process) {
 	case <-time.After(childKillPatient):
 		s.cancel()
 	}
-}
-
-func (c *child) path() string { return filepath.Join(c.host.runDir, "child.json") }
-
-// remember lets the next keeper find this child, should this one die without ending it.
-func (c *child) remember(p *process) error {
-	return writeJSON(c.path(), record{
-		Format: stateFormat, Nonce: c.nonce, BootID: c.host.bootID, PID: p.pid, Start: p.start,
-	})
 }

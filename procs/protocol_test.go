@@ -288,15 +288,3 @@ func FuzzFrames(f *testing.F) {
 		}
 	})
 }
-
-func FuzzRecord(f *testing.F) {
-	f.Add([]byte(`{"format":1,"spec":{"id":"ocr/1","argv":["x"],"dir":"/"},"nonce":"n","state":"running","wanted":true}`))
-	f.Add([]byte(`{"format":1}`))
-	f.Add([]byte("{"))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		r, err := parseRecord(data)
-		if err == nil && (r.Spec == nil || checkID(r.Spec.ID) != nil) {
-			t.Errorf("accepted %s", data)
-		}
-	})
-}

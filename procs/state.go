@@ -1,6 +1,7 @@
 package procs
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,11 +15,16 @@ import (
 // stateFormat is the version of the files in run/instances.
 const stateFormat = 1
 
-// record is what the next keeper must know about an instance. It is written before the first spawn, with no pid,
-// and after every change.
+// headSize is the room for a record at the front of a state file, its newline included. Within one page, a write is
+// done whole or not at all, whenever the keeper is killed.
+const headSize = 2048
+
+// record is what the next keeper must know about an instance. A state file is a record padded to headSize, rewritten
+// in place with every change (also on a full disk), and the spec on a second line. It is there before the
+// first spawn, with no pid.
 type record struct {
 	Format int    `json:"format"`
-	Spec   *Spec  `json:"spec"`
+	Spec   *Spec  `json:"-"`
 	Nonce  string `json:"nonce"`
 	Digest string `json:"digest"`
 
@@ -60,15 +66,15 @@ func (i *instance) saveIntent() {
 	}
 }
 
-// save must not stop an instance from running: on a full disk the state file stays as it was.
+// save must not stop an instance from running: when it fails, the next save tries again.
 func (i *instance) save() {
-	data, err := json.Marshal(i.record())
-	sum := maphash.Bytes(saveSeed, data)
-	if err == nil && sum == i.savedSum && i.saved != nil {
+	head, err := i.record().head()
+	sum := maphash.Bytes(saveSeed, head)
+	if err == nil && sum == i.savedSum && i.saved == i.spec {
 		return
 	}
 	if err == nil {
-		err = replaceFile(i.host.statePath(i.id), data)
+		err = i.write(head)
 	}
 	if err != nil {
 		i.warn("save state", err)
@@ -80,19 +86,53 @@ func (i *instance) save() {
 // saveSeed is for sums that never leave this process.
 var saveSeed = maphash.MakeSeed()
 
-func writeJSON(path string, v any) error {
-	data, err := json.Marshal(v)
+func (i *instance) write(head []byte) error {
+	path := i.host.statePath(i.id)
+	if i.saved == i.spec {
+		if err := rewriteHead(path, head); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return writeState(path, head, i.spec)
+}
+
+// head is the record as it stands in a file. A reason that is too long for it is cut.
+func (r record) head() ([]byte, error) {
+	const longestReason = 400
+	if len(r.Reason) > longestReason {
+		r.Reason = r.Reason[:longestReason] + "…"
+	}
+	data, err := json.Marshal(r)
+	if err == nil && len(data) >= headSize {
+		r.Failures = nil
+		data, err = json.Marshal(r)
+	}
+	if err != nil || len(data) >= headSize {
+		return nil, errors.Join(err, fmt.Errorf("a record of %d bytes is too large", len(data)))
+	}
+	head := append(data, bytes.Repeat([]byte{' '}, headSize-len(data))...)
+	head[headSize-1] = '\n'
+	return head, nil
+}
+
+func rewriteHead(path string, head []byte) error {
+	file, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteAt(head, 0)
+	return errors.Join(err, file.Close())
+}
+
+// writeState replaces the file at once or not at all. It does not wait for the disk: after a power cut no process is
+// left that the file could tell of.
+func writeState(path string, head []byte, spec *Spec) error {
+	data, err := json.Marshal(spec)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	return replaceFile(path, data)
-}
-
-// replaceFile replaces the file at path at once or not at all. It does not wait for the disk: after a power cut no
-// process is left that the file could tell of.
-func replaceFile(path string, data []byte) error {
 	temporary := path + ".new"
-	if err := os.WriteFile(temporary, data, 0o600); err != nil {
+	if err := os.WriteFile(temporary, append(head, data...), 0o600); err != nil {
 		return errors.Join(err, removeIfThere(temporary))
 	}
 	return os.Rename(temporary, path)
@@ -119,7 +159,8 @@ func readRecord(path string) (*record, error) {
 
 func parseRecord(data []byte) (*record, error) {
 	var r record
-	if err := json.Unmarshal(data, &r); err != nil {
+	head, spec, _ := bytes.Cut(data, []byte{'\n'})
+	if err := errors.Join(json.Unmarshal(head, &r), json.Unmarshal(spec, &r.Spec)); err != nil {
 		return nil, fmt.Errorf("state file: %w", err)
 	}
 	if r.Format != stateFormat || r.Spec == nil || r.Nonce == "" {
