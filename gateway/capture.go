@@ -109,7 +109,7 @@ func (c *capture) message() records.Message {
 type requestBody struct {
 	capture
 	src  io.Reader
-	err  error // of the last Read, unless io.EOF; under capture.mu
+	err  error // of the last Read, io.EOF once the body is whole; under capture.mu
 	done bool  // the handler has returned; under capture.mu
 }
 
@@ -117,14 +117,19 @@ var errRequestOver = errors.New("request body read after the exchange has ended"
 
 func (b *requestBody) Read(p []byte) (int, error) {
 	b.mu.Lock()
-	done := b.done
+	last, done := b.err, b.done
 	b.mu.Unlock()
+	// The transport asks once more after the last byte; by then the server may have closed the body, and its error would
+	// tear down the answer. So the end, once seen, stays the end.
+	if last != nil {
+		return 0, last
+	}
 	if done {
 		return 0, errRequestOver
 	}
 	n, err := b.src.Read(p)
 	b.add(p[:n])
-	if err != nil && err != io.EOF {
+	if err != nil {
 		b.mu.Lock()
 		b.err = err
 		b.mu.Unlock()
@@ -142,9 +147,19 @@ func (b *requestBody) finish() {
 	b.mu.Unlock()
 }
 
+// whole reports whether the body was read to its end.
+func (b *requestBody) whole() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.err == io.EOF
+}
+
 func (b *requestBody) readError() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.err == io.EOF {
+		return nil
+	}
 	return b.err
 }
 
@@ -152,8 +167,9 @@ func (b *requestBody) readError() error {
 type responseBody struct {
 	capture
 	io.ReadCloser
-	eof bool
-	err error
+	flush func() error // sends what the client has not been sent yet
+	eof   bool
+	err   error
 }
 
 func (b *responseBody) Read(p []byte) (int, error) {
@@ -163,9 +179,22 @@ func (b *responseBody) Read(p []byte) (int, error) {
 	case err == io.EOF:
 		b.eof = true
 	case err != nil:
-		b.err = err
+		return n, b.broke(n, err)
 	}
 	return n, err
+}
+
+// broke keeps the error and makes sure that the client gets what came before it: the proxy drops the connection
+// together with what is still buffered. Bytes that came with the error are let through first.
+func (b *responseBody) broke(n int, err error) error {
+	b.err = err
+	if n > 0 {
+		return nil // the next Read fails again
+	}
+	if flushErr := b.flush(); flushErr != nil {
+		return errors.Join(err, flushErr)
+	}
+	return err
 }
 
 // tunnel is an upgraded connection to an instance: both directions are counted and hashed, nothing is kept.

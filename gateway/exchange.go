@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"net/http"
 	"time"
@@ -37,6 +36,7 @@ type exchange struct {
 	first   time.Duration
 	failure error // why there was no answer, or none of the instance's
 	refused bool
+	duplex  bool // the answer began before the request was over
 }
 
 type exchangeKey struct{}
@@ -103,18 +103,38 @@ func (x *exchange) leave() {
 	}
 }
 
-// forward sends the request on and the answer back. It panics with http.ErrAbortHandler when the answer broke off.
+// forward sends the request on and the answer back.
 func (x *exchange) forward() {
 	r := x.r.WithContext(x)
 	stripUpgrade(r)
-	if r.ContentLength != 0 {
-		// Otherwise the server swallows what is left of the request body as soon as the answer begins, and two
-		// streams that run at once would deadlock.
-		if err := http.NewResponseController(x.w).EnableFullDuplex(); err != nil && !errors.Is(err, http.ErrNotSupported) {
-			x.g.opt.Logger.Debug("full duplex not enabled", "error", err)
-		}
-	}
 	x.g.proxy.ServeHTTP(x.w, r)
+}
+
+// allowDuplex keeps the server from swallowing what is left of the request body when an answer begins before the request
+// is over: two streams that run at once would deadlock.
+func (x *exchange) allowDuplex() {
+	if x.request == nil || x.request.whole() {
+		return
+	}
+	if err := http.NewResponseController(x.w).EnableFullDuplex(); err != nil {
+		x.g.opt.Logger.Debug("full duplex not enabled", "error", err)
+		return
+	}
+	x.duplex = true
+}
+
+// drainRequest ends a duplex exchange whose answer was over first. The server would read the rest of the body too, but too late
+// for its own bookkeeping, and would panic (golang/go#68560).
+func (x *exchange) drainRequest() {
+	if !x.duplex || x.request.whole() {
+		return
+	}
+	if err := http.NewResponseController(x.w).Flush(); err != nil {
+		x.g.opt.Logger.Debug("early answer not flushed", "error", err)
+	}
+	if err := x.r.Body.Close(); err != nil {
+		x.g.opt.Logger.Debug("request body not read to its end", "error", err)
+	}
 }
 
 // finish hands the record over and leaves the instance, in this order: when an instance is drained, its records are in. It runs

@@ -164,10 +164,16 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithCancelCause(r.Context())
 	x := g.newExchange(ctx, cancel, w, r, rt, rest)
+	x.serve()
+	x.drainRequest()
+}
+
+// serve answers and records the exchange. It panics with http.ErrAbortHandler when the answer broke off.
+func (x *exchange) serve() {
 	defer x.finish()
-	if !x.pickTarget() {
+	if x.pickTarget() {
+		x.forward()
+	} else {
 		x.refuse()
-		return
 	}
-	x.forward()
 }

@@ -59,6 +59,7 @@ func modifyResponse(res *http.Response) error {
 	res.Header.Del(HeaderRecord)
 	res.Header.Del(HeaderInstance)
 	x.mark()
+	x.allowDuplex()
 	if res.StatusCode == http.StatusSwitchingProtocols {
 		if conn, ok := res.Body.(io.ReadWriteCloser); ok {
 			x.tunnel = &tunnel{ReadWriteCloser: conn, up: x.counter(), down: x.counter()}
@@ -67,7 +68,8 @@ func modifyResponse(res *http.Response) error {
 		return nil
 	}
 	if res.Body != http.NoBody {
-		x.response = &responseBody{capture: newCapture(x, res.ContentLength), ReadCloser: res.Body}
+		x.response = &responseBody{capture: newCapture(x, res.ContentLength), ReadCloser: res.Body,
+			flush: http.NewResponseController(x.w).Flush}
 		res.Body = x.response
 	}
 	return nil
