@@ -231,3 +231,16 @@ func (m *Manager) liveIDs(name string) []string {
 	}
 	return ids
 }
+
+// liveRows are the live instances of a service by slot, as they are stored.
+func (m *Manager) liveRows(name string) []store.Instance {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var rows []store.Instance
+	for _, i := range m.entry(name).slots {
+		if i.Live {
+			rows = append(rows, i.Instance)
+		}
+	}
+	return rows
+}

@@ -65,7 +65,14 @@ func (m *Manager) bootService(ctx context.Context, svc store.Service) ([]string,
 	if err != nil {
 		return ids, fmt.Errorf("read release %s: %w", svc.Release, err)
 	}
-	return ids, m.apply(ctx, svc, rel, live, svc.Wanted == store.WantedRunning)
+	if err := m.apply(ctx, svc, rel, live, false); err != nil || svc.Wanted != store.WantedRunning {
+		return ids, err
+	}
+	if err := m.rebase(ctx, svc, rel); err != nil {
+		return ids, err
+	}
+	// Applied again rather than started: what failed before this daemon came keeps its backoff.
+	return ids, m.apply(ctx, svc, rel, m.liveRows(svc.Name), true)
 }
 
 // removeUnknown takes from the keeper what no service owns.
