@@ -34,7 +34,7 @@ func (i *instance) spawn() {
 	if err == nil {
 		i.saveIntent()
 		i.digest = i.spec.Digest()
-		err = i.startLeader()
+		err = i.host.limited(i.startLeader)
 	}
 	if err != nil {
 		i.log.Warn("instance did not start", "err", err)

@@ -34,6 +34,16 @@ type host struct {
 	children  *children
 	pipes     *pipeBudget
 	feed      *feed
+	slots     chan struct{} // see limited
+}
+
+// limited does work that keeps a thread busy in the kernel, a few at a time: hundreds of instances starting at once
+// would leave as many threads behind. It must not be nested, and it must not touch a disk that may hang for one
+// instance alone.
+func (h *host) limited(work func() error) error {
+	h.slots <- struct{}{}
+	defer func() { <-h.slots }()
+	return work()
 }
 
 // directoryMark is short, and the same for every keeper that ever runs on runDir.

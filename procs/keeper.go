@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"time"
 
@@ -88,6 +89,7 @@ func newHost(cfg KeeperConfig) (*host, error) {
 	h := &host{
 		runDir: cfg.RunDir, mark: directoryMark(cfg.RunDir), log: cfg.Logger, now: cfg.Now, random: cfg.Rand,
 		subreaper: cfg.Subreaper, children: newChildren(), pipes: newPipeBudget(), feed: newFeed(),
+		slots: make(chan struct{}, runtime.GOMAXPROCS(0)+2),
 	}
 	if h.log == nil {
 		h.log = slog.Default()

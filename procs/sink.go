@@ -60,11 +60,13 @@ func (i *instance) openOutput() error {
 		if i.streams[n] != nil {
 			continue
 		}
-		s, err := openStream(i.host.fifoPath(i.id, kindName(kind)), kind, i.sink.Load(), i.host.pipes, i.log)
+		err := i.host.limited(func() (err error) {
+			i.streams[n], err = openStream(i.host.fifoPath(i.id, kindName(kind)), kind, i.sink.Load(), i.host.pipes, i.log)
+			return err
+		})
 		if err != nil {
 			return err
 		}
-		i.streams[n] = s
 	}
 	return nil
 }

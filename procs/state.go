@@ -74,7 +74,7 @@ func (i *instance) save() {
 		return
 	}
 	if err == nil {
-		err = i.write(head)
+		err = i.host.limited(func() error { return i.write(head) })
 	}
 	if err != nil {
 		i.warn("save state", err)
