@@ -5,10 +5,8 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/textproto"
 	"strings"
 	"testing"
-	"time"
 
 	"aictl/store/records"
 )
@@ -199,93 +197,6 @@ func TestExpectContinue(t *testing.T) {
 	}
 }
 
-// Request and answer stream at once: each chunk comes back before the next is sent.
-func TestChunkedBothWaysAtOnce(t *testing.T) {
-	addr := upstream(t, func(w http.ResponseWriter, r *http.Request) {
-		rc := http.NewResponseController(w)
-		if err := rc.EnableFullDuplex(); err != nil {
-			t.Error(err)
-		}
-		if err := rc.Flush(); err != nil {
-			t.Error(err)
-		}
-		buf := make([]byte, 100)
-		for {
-			n, err := r.Body.Read(buf)
-			if _, werr := w.Write(buf[:n]); werr != nil || err != nil {
-				return
-			}
-			if err := rc.Flush(); err != nil {
-				t.Error(err)
-			}
-		}
-	})
-	g := newRig(t, Options{})
-	g.route(t, addr)
-	w := g.dial(t)
-	w.send("POST /ai/svc/ HTTP/1.1", "Host: h", "Transfer-Encoding: chunked", "", "")
-	res := w.answer("POST")
-	for i := range 3 {
-		w.send("2", fmt.Sprintf("c%d", i), "")
-		buf := make([]byte, 2)
-		if _, err := io.ReadFull(res.Body, buf); err != nil || string(buf) != fmt.Sprintf("c%d", i) {
-			t.Fatalf("chunk %d: %q, %v", i, buf, err)
-		}
-	}
-	w.send("0", "", "")
-	if rest := readAll(t, res); rest != "" {
-		t.Errorf("%q after the last chunk", rest)
-	}
-	x := g.rec.only(t)
-	if string(x.Request.Body) != "c0c1c2" || string(x.Response.Body) != "c0c1c2" || x.End != records.EndComplete {
-		t.Errorf("recorded %q, %q, %s", x.Request.Body, x.Response.Body, x.End)
-	}
-	// The connection is good for another request.
-	w.send("POST /ai/svc/ HTTP/1.1", "Host: h", "Content-Length: 2", "", "ok")
-	if body := readAll(t, w.answer("POST")); body != "ok" {
-		t.Errorf("next request: %q", body)
-	}
-}
-
-// The head and each event arrive before the next is sent: the instance waits for the client to say so.
-func TestEventStreamIsNotDelayed(t *testing.T) {
-	next := make(chan struct{})
-	addr := upstream(t, func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "text/event-stream")
-		rc := http.NewResponseController(w)
-		for i := range 3 {
-			if err := rc.Flush(); err != nil {
-				t.Error(err)
-			}
-			select {
-			case <-next:
-			case <-r.Context().Done():
-				return
-			}
-			fmt.Fprintf(w, "data: %d\n\n", i)
-		}
-	})
-	g := newRig(t, Options{})
-	g.route(t, addr)
-	w := g.dial(t)
-	w.send("GET /ai/svc/ HTTP/1.1", "Host: h", "", "")
-	res := w.answer("GET")
-	for i := range 3 {
-		next <- struct{}{}
-		buf := make([]byte, len("data: 0\n\n"))
-		if _, err := io.ReadFull(res.Body, buf); err != nil || string(buf) != fmt.Sprintf("data: %d\n\n", i) {
-			t.Fatalf("event %d: %q, %v", i, buf, err)
-		}
-	}
-	if rest := readAll(t, res); rest != "" {
-		t.Errorf("%q", rest)
-	}
-	x := g.rec.only(t)
-	if x.Response.Size != 27 || x.FirstByte <= 0 || x.Duration < x.FirstByte {
-		t.Errorf("recorded %d bytes, first after %v of %v", x.Response.Size, x.FirstByte, x.Duration)
-	}
-}
-
 // Requests that two parsers could read differently are refused by the server before they reach a route.
 func TestSmugglingAttempts(t *testing.T) {
 	g := newRig(t, Options{})
@@ -357,65 +268,5 @@ func TestInstanceThatClosesConnections(t *testing.T) {
 		if body := readAll(t, res); res.StatusCode != 200 || body != "ok" {
 			t.Fatalf("request %d: %d %q", i, res.StatusCode, body)
 		}
-	}
-}
-
-// Whatever headers a client sends, nothing that is only between it and the gateway reaches the instance.
-func FuzzHeaders(f *testing.F) {
-	for _, s := range []string{"Connection: X-A\r\nX-A: 1", "Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AA",
-		"Upgrade: websocket\r\nUpgrade: h2c\r\nConnection: Upgrade", "Upgrade: websocket, h2c\r\nConnection: upgrade",
-		"Te: gzip, trailers", "Traceparent: x", "Expect: 100-continue", "Upgrade: \xff\r\nConnection: upgrade"} {
-		f.Add(s)
-	}
-	seen := make(chan http.Header, 1)
-	g := newRig(f, Options{})
-	g.route(f, upstream(f, func(_ http.ResponseWriter, r *http.Request) { seen <- r.Header }))
-	f.Fuzz(func(t *testing.T, lines string) {
-		h, ok := parseHeader(lines)
-		if !ok {
-			return
-		}
-		w := g.dial(t)
-		w.send("GET /ai/svc/ HTTP/1.1", "Host: h", "Connection: close", strings.TrimRight(lines, "\r\n"), "", "")
-		res := w.answer("GET")
-		readAll(t, res)
-		if res.StatusCode == 400 {
-			return
-		}
-		select {
-		case got := <-seen:
-			checkOnward(t, h, got)
-		case <-time.After(5 * time.Second):
-			t.Fatalf("%d, but the instance saw no request for %q", res.StatusCode, lines)
-		}
-	})
-}
-
-func parseHeader(lines string) (http.Header, bool) {
-	r, err := http.ReadRequest(newReader("GET / HTTP/1.1\r\nHost: h\r\n" + strings.TrimRight(lines, "\r\n") + "\r\n\r\n"))
-	if err != nil || r.ContentLength != 0 || len(r.Header["Expect"]) > 0 || len(lines) > 4000 {
-		return nil, false
-	}
-	return r.Header, true
-}
-
-func checkOnward(t *testing.T, sent, got http.Header) {
-	for _, list := range sent["Connection"] {
-		for name := range strings.SplitSeq(list, ",") {
-			name = textproto.CanonicalMIMEHeaderKey(strings.TrimSpace(name))
-			switch name {
-			case "Upgrade", "Te", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Prefix", "Traceparent", "Connection":
-			default:
-				if len(got[name]) > 0 {
-					t.Errorf("%s is named in Connection and reached the instance", name)
-				}
-			}
-		}
-	}
-	if up := got["Upgrade"]; len(up) > 1 || len(up) == 1 && !strings.EqualFold(up[0], "websocket") {
-		t.Errorf("the instance was asked to upgrade to %q", up)
-	}
-	if len(got["Http2-Settings"]) > 0 || !validTrace(got.Get("Traceparent")) {
-		t.Errorf("onward: %v", got)
 	}
 }

@@ -140,10 +140,21 @@ func BenchmarkGatewayBareReverseProxy(b *testing.B) {
 	target := &url.URL{Scheme: "http", Host: instance(b, answer)}
 	tr := &http.Transport{MaxIdleConnsPerHost: 256, DisableCompression: true}
 	b.Cleanup(tr.CloseIdleConnections)
-	s := httptest.NewServer(&httputil.ReverseProxy{Transport: tr, Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target); r.SetXForwarded() }})
+	s := httptest.NewServer(&httputil.ReverseProxy{Transport: tr, BufferPool: &buffers{}, Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target); r.SetXForwarded() }})
 	b.Cleanup(s.Close)
 	load(b, s.URL+"/predict")
 }
+
+type buffers struct{ pool sync.Pool }
+
+func (b *buffers) Get() []byte {
+	if p, ok := b.pool.Get().(*[32 << 10]byte); ok {
+		return p[:]
+	}
+	return make([]byte, 32<<10)
+}
+
+func (b *buffers) Put(p []byte) { b.pool.Put((*[32 << 10]byte)(p)) }
 
 func BenchmarkGatewayDirect(b *testing.B) {
 	load(b, fmt.Sprintf("http://%s/predict", instance(b, answer)))
