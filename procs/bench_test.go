@@ -12,10 +12,13 @@ import (
 	"time"
 )
 
+// benchDir is removed at the end of the test binary's run.
+func benchDir() string { return filepath.Join(os.TempDir(), fmt.Sprintf("procs-bench-%d", os.Getpid())) }
+
 // nothing is a static program that does nothing, the least a service can be.
 var nothing = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "procs-bench")
-	if err != nil {
+	dir := benchDir()
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", err
 	}
 	source := filepath.Join(dir, "nothing.c")
