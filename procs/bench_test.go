@@ -13,7 +13,9 @@ import (
 )
 
 // benchDir is removed at the end of the test binary's run.
-func benchDir() string { return filepath.Join(os.TempDir(), fmt.Sprintf("procs-bench-%d", os.Getpid())) }
+func benchDir() string {
+	return filepath.Join(os.TempDir(), fmt.Sprintf("procs-bench-%d", os.Getpid()))
+}
 
 // nothing is a static program that does nothing, the least a service can be.
 var nothing = sync.OnceValues(func() (string, error) {

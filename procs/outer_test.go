@@ -85,4 +85,3 @@ func (o *outerKeeper) list(t *testing.T) map[string]Status {
 	}
 	return byID
 }
-
