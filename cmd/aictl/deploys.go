@@ -54,6 +54,9 @@ func (a *app) deploysListCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if query.Service != "" && query.Cursor == "" && len(page.Deploys) == 0 {
+				return fail(exitNotFound, a.errorf("there are no deploys of %q", query.Service), a.t("`%s` lists those of all services", a.command("deploys")))
+			}
 			return a.document(page, func() error { return a.deploysTable(page) })
 		},
 	}
