@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -111,7 +110,7 @@ func (a *app) statusTable(services []api.Service) *table {
 		column{title: a.t("PID"), right: true, wide: true}, column{title: a.t("PORT"), flex: true},
 		column{title: a.t("UPTIME"), right: true}, column{title: a.t("RESTARTS"), right: true},
 		column{title: a.t("CPU"), right: true}, column{title: a.t("MEMORY"), right: true},
-		column{title: a.t("URL"), flex: true, wide: !a.anyFits(services)}, column{title: a.t("NOTE"), flex: true})
+		column{title: a.t("URL"), flex: true, wide: !a.roomForURLs()}, column{title: a.t("NOTE"), flex: true})
 	for _, s := range services {
 		a.serviceRow(t, s)
 		if a.wide() {
@@ -126,8 +125,8 @@ func (a *app) statusTable(services []api.Service) *table {
 	return t
 }
 
-// anyFits reports whether there is room for the URLs beside the rest; where nobody looks there always is.
-func (a *app) anyFits([]api.Service) bool { return a.out.width == 0 || a.out.width >= 110 }
+// roomForURLs reports whether the URLs fit beside the rest; where nobody looks they always do.
+func (a *app) roomForURLs() bool { return a.out.width == 0 || a.out.width >= 110 }
 
 func hasNotes(t *table) bool {
 	for _, row := range t.rows {
@@ -251,51 +250,4 @@ func (a *app) health(health string) cell {
 		return cell{text: "-"}
 	}
 	return cell{text: a.t(health)}
-}
-
-// watchStatus shows the status again whenever it changes. A daemon that is away for a moment ends nothing.
-func (a *app) watchStatus(ctx context.Context, patterns []string, every time.Duration) error {
-	frame := &frame{screen: a.out}
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for first := true; ; first = false {
-		services, err := a.fetchStatus(ctx, patterns)
-		switch {
-		case ctx.Err() != nil:
-			return exitWith(exitInterrupted)
-		case err != nil && (first || !errors.Is(err, api.ErrUnreachable)):
-			return err
-		case err != nil:
-			if err := frame.draw(a.t("the daemon does not answer; trying again") + "\n"); err != nil {
-				return err
-			}
-		default:
-			if err := a.drawStatus(frame, services); err != nil {
-				return err
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return exitWith(exitInterrupted)
-		case <-tick.C:
-		}
-	}
-}
-
-func (a *app) drawStatus(f *frame, services []api.Service) error {
-	var b strings.Builder
-	if a.machine() {
-		if err := writeLine(&b, statusDocument(services)); err != nil {
-			return err
-		}
-		return f.append(b.String())
-	}
-	s := a.out
-	s.Writer = &b
-	if len(services) == 0 {
-		fmt.Fprintln(&b, a.t("no services yet; deploy one with `aictl deploy SOURCE`"))
-	} else if err := a.statusTable(services).render(s, a.wide()); err != nil {
-		return err
-	}
-	return f.draw(b.String())
 }
