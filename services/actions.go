@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"aictl/store"
 )
@@ -45,30 +47,55 @@ func (m *Manager) spawn(ctx context.Context, name string) error {
 
 // rebase moves instances that do not run, and whose port a stranger has taken meanwhile, to another port.
 func (m *Manager) rebase(ctx context.Context, svc store.Service, rel store.Release) error {
-	for _, id := range m.liveIDs(svc.Name) {
-		m.mu.Lock()
-		row, pid := m.instances[id].Instance, m.instances[id].status.PID
-		m.mu.Unlock()
-		if pid != 0 {
-			continue
-		}
-		port, err := m.Ports.Acquire(ctx, id)
-		if err != nil {
-			return fmt.Errorf("port for %s: %w", id, err)
-		}
-		if port == row.Port {
-			continue
-		}
-		m.log.Warn("port is held by a stranger, moved", "instance", id, "from", row.Port, "to", port)
-		row.Port = port
-		if err := m.Store.SetInstancePort(ctx, id, port); err != nil {
-			return fmt.Errorf("port for %s: %w", id, err)
-		}
-		if err := m.apply(ctx, svc, rel, []store.Instance{row}, false); err != nil {
+	for _, row := range m.liveRows(svc.Name) {
+		if _, err := m.move(ctx, svc, rel, row); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// move gives an instance another port when a stranger listens on its own. One that runs stays where it is.
+func (m *Manager) move(ctx context.Context, svc store.Service, rel store.Release, row store.Instance) (moved bool, err error) {
+	m.mu.Lock()
+	i, ok := m.instances[row.ID]
+	runs := ok && i.status.PID != 0
+	m.mu.Unlock()
+	if runs || !ok {
+		return false, nil
+	}
+	port, err := m.Ports.Acquire(ctx, row.ID)
+	if err != nil {
+		return false, fmt.Errorf("port for %s: %w", row.ID, err)
+	}
+	if port == row.Port {
+		return false, nil
+	}
+	m.log.Warn("port is held by a stranger, moved", "instance", row.ID, "from", row.Port, "to", port)
+	row.Port = port
+	if err := m.Store.SetInstancePort(ctx, row.ID, port); err != nil {
+		return false, fmt.Errorf("port for %s: %w", row.ID, err)
+	}
+	return true, m.apply(ctx, svc, rel, []store.Instance{row}, false)
+}
+
+// sidestep starts a live instance that failed because a stranger has its port on another one: it would fail for ever.
+func (m *Manager) sidestep(ctx context.Context, id string) error {
+	name, _, _ := strings.Cut(id, "/")
+	defer m.locks.lock(name)()
+	rows := slices.DeleteFunc(m.liveRows(name), func(row store.Instance) bool { return row.ID != id })
+	if len(rows) == 0 {
+		return nil
+	}
+	svc, rel, err := m.loadLive(ctx, name)
+	if err != nil || svc.Wanted != store.WantedRunning {
+		return err
+	}
+	moved, err := m.move(ctx, svc, rel, rows[0])
+	if err != nil || !moved {
+		return err
+	}
+	return m.results(m.Keeper.StartAll(ctx, []string{id}))
 }
 
 func (m *Manager) loadLive(ctx context.Context, name string) (store.Service, store.Release, error) {

@@ -51,6 +51,26 @@ func newFakeKeeper(t *testing.T) *fakeKeeper {
 	return k
 }
 
+func (k *fakeKeeper) pidOf(id string) int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.status[id].PID
+}
+
+func (k *fakeKeeper) knows(id string) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	_, ok := k.specs[id]
+	return ok
+}
+
+// mark makes processes of a release misbehave from now on.
+func (k *fakeKeeper) mark(how map[string]bool, release string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	how[release] = true
+}
+
 // set changes a status and tells of it. Called with the lock held.
 func (k *fakeKeeper) set(id string, f func(*procs.Status)) procs.Status {
 	s := k.status[id]
@@ -310,6 +330,18 @@ func newRig(t *testing.T) *rig {
 		}
 	})
 	return r
+}
+
+// leftovers are what the keeper runs and the ports that are given, "" when nothing is left.
+func (r *rig) leftovers() string {
+	r.keeper.mu.Lock()
+	defer r.keeper.mu.Unlock()
+	r.ports.mu.Lock()
+	defer r.ports.mu.Unlock()
+	if len(r.keeper.specs) == 0 && len(r.ports.given) == 0 {
+		return ""
+	}
+	return fmt.Sprint(r.keeper.specs, r.ports.given)
 }
 
 // release stores a new release of a service, made on first use.

@@ -71,6 +71,7 @@ type Manager struct {
 	prober *health.Prober
 	locks  keyed
 	told   chan health.Report
+	failed chan string   // instances that have just failed
 	done   chan struct{} // closed when Run ends: nobody hears verdicts any more
 
 	mu        sync.Mutex
@@ -122,7 +123,7 @@ func (i *instance) serves() bool {
 // New returns a manager; Run must be running for it to notice anything.
 func New(d Deps) *Manager {
 	m := &Manager{
-		Deps: d, log: d.Logger, told: make(chan health.Report, 256), done: make(chan struct{}),
+		Deps: d, log: d.Logger, told: make(chan health.Report, 256), failed: make(chan string, 256), done: make(chan struct{}),
 		instances: map[string]*instance{}, services: map[string]*service{}, seen: map[string]procs.Status{},
 		changed: make(chan struct{}), cpu: map[string]cpuSample{},
 	}
@@ -138,6 +139,10 @@ func (m *Manager) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
+		case id := <-m.failed:
+			if err := m.sidestep(ctx, id); err != nil && ctx.Err() == nil {
+				m.log.Warn("port not checked", "instance", id, "err", err)
+			}
 		case r := <-m.told:
 			if err := m.tell(ctx, r); err != nil && ctx.Err() == nil && !passed(err) {
 				m.log.Warn("verdict not delivered", "instance", r.ID, "err", err)
@@ -207,7 +212,14 @@ func (m *Manager) take(i *instance, s procs.Status) {
 	if s.PID != i.status.PID {
 		i.verdict, i.reason = "", ""
 	}
+	was := i.status.State
 	i.status = s
+	if s.State != was && (s.State == procs.StateBackoff || s.State == procs.StateFatal) {
+		select {
+		case m.failed <- i.ID:
+		default: // so many fail at once that a port is not the reason
+		}
+	}
 	alive := s.PID != 0 && (s.State == procs.StateStarting || s.State == procs.StateRunning || s.State == procs.StateUnhealthy)
 	if alive && i.policy != nil {
 		m.prober.Watch(health.Target{ID: i.ID, PID: s.PID, Addr: i.route.Addr, Policy: *i.policy})

@@ -55,8 +55,8 @@ func TestAwaitHealthySaysWhyNot(t *testing.T) {
 		setup func(*rig, string)
 		want  string
 	}{
-		{"exits", func(r *rig, rel string) { r.keeper.broken[rel] = true }, "ocr/1 exited with code 3 after 40ms"},
-		{"health answers 500", func(r *rig, rel string) { r.keeper.sick[rel] = true }, "not healthy within its start period of 300ms: GET /health answered 500"},
+		{"exits", func(r *rig, rel string) { r.keeper.mark(r.keeper.broken, rel) }, "ocr/1 exited with code 3 after 40ms"},
+		{"health answers 500", func(r *rig, rel string) { r.keeper.mark(r.keeper.sick, rel) }, "not healthy within its start period of 300ms: GET /health answered 500"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r := newRig(t)
@@ -74,8 +74,8 @@ func TestAwaitHealthySaysWhyNot(t *testing.T) {
 				t.Fatal(err)
 			}
 			left, err := r.Store.Instances(t.Context(), "ocr", "")
-			if err != nil || len(left) != 0 || len(r.keeper.specs) != 0 || len(r.ports.given) != 0 {
-				t.Errorf("left behind: %v %v %v, %v", left, r.keeper.specs, r.ports.given, err)
+			if err != nil || len(left) != 0 || r.leftovers() != "" {
+				t.Errorf("left behind: %v %s, %v", left, r.leftovers(), err)
 			}
 		})
 	}
@@ -84,7 +84,7 @@ func TestAwaitHealthySaysWhyNot(t *testing.T) {
 func TestAwaitHealthyEndsWithItsContext(t *testing.T) {
 	r := newRig(t)
 	rel := r.release(t, "ocr", func(m *configs.Manifest) { m.Health.StartPeriod = configs.Duration(time.Hour) })
-	r.keeper.sick[rel.ID] = true
+	r.keeper.mark(r.keeper.sick, rel.ID)
 	rows, err := r.Launch(t.Context(), "ocr", rel.ID, 1)
 	if err != nil {
 		t.Fatal(err)
@@ -159,8 +159,8 @@ func TestStopStartRestartScaleRemove(t *testing.T) {
 	if got := r.router.targets("ocr"); got != "no route" {
 		t.Errorf("after remove: %s", got)
 	}
-	if len(r.keeper.specs) != 0 || len(r.ports.given) != 0 {
-		t.Errorf("left behind: %v %v", r.keeper.specs, r.ports.given)
+	if left := r.leftovers(); left != "" {
+		t.Errorf("left behind: %s", left)
 	}
 	for name, err := range map[string]error{
 		"start": r.Start(ctx, "ocr"), "stop": r.Stop(ctx, "ocr"), "restart": r.Restart(ctx, "ocr"),
@@ -234,6 +234,25 @@ func TestRecreateHoldsTheOldRelease(t *testing.T) {
 	eventually(t, "it serves again", func() bool { return r.router.targets("ocr") == "ocr/1" })
 }
 
+func TestAPortTakenByAStrangerIsSteppedAround(t *testing.T) {
+	r := newRig(t)
+	rel := r.deploy(t, "ocr", 1)
+	before := r.ports.given["ocr/1"]
+	r.ports.mu.Lock()
+	delete(r.ports.given, "ocr/1") // what the allocator does with a port that a stranger holds
+	r.ports.mu.Unlock()
+	r.keeper.mu.Lock()
+	r.keeper.end("ocr/1")
+	r.keeper.broken[rel.ID] = true
+	r.keeper.spawn("ocr/1")
+	r.keeper.broken[rel.ID] = false
+	r.keeper.mu.Unlock()
+	eventually(t, "it serves on another port", func() bool {
+		row, err := r.Store.Instance(t.Context(), "ocr/1")
+		return err == nil && row.Port != before && r.router.targets("ocr") == "ocr/1"
+	})
+}
+
 // TestBoot is a new daemon over the keeper and the store of one that is gone.
 func TestBoot(t *testing.T) {
 	r := newRig(t)
@@ -250,7 +269,7 @@ func TestBoot(t *testing.T) {
 	if _, err := r.keeper.ApplyAll(ctx, []procs.Spec{{ID: "stranger/1"}}, procs.ApplyOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	pid := r.keeper.status["runs/1"].PID
+	pid := r.keeper.pidOf("runs/1")
 
 	next := New(r.Deps)
 	r.keeper.mu.Lock()
@@ -267,14 +286,14 @@ func TestBoot(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "what runs is routed", func() bool { return r.router.targets("runs") == "runs/1" })
-	if got := r.keeper.status["runs/1"].PID; got != pid {
+	if got := r.keeper.pidOf("runs/1"); got != pid {
 		t.Errorf("pid %d, was %d: it was restarted", got, pid)
 	}
 	if got := r.router.targets("stopped"); !strings.HasPrefix(got, "503 stopped") {
 		t.Errorf("the stopped one: %s", got)
 	}
 	for _, id := range []string{"runs/2", "stranger/1"} {
-		if _, ok := r.keeper.specs[id]; ok {
+		if r.keeper.knows(id) {
 			t.Errorf("%s was not removed", id)
 		}
 	}
