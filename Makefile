@@ -22,7 +22,7 @@ STATICCHECK := $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 .PHONY: build demo test lint unit-tests examples-tests e2e bench install uninstall setup clean
 
 build:
-	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/aictl ./cmd/aictl
+	$(GO) build -trimpath -tags nomsgpack -ldflags '$(LDFLAGS)' -o bin/aictl ./cmd/aictl
 
 demo: setup build
 	bin/aictl demo

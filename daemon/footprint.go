@@ -3,21 +3,22 @@ package daemon
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// settledAfter is when the keeper's start is over and what only the start needed can go.
+// settledAfter is when the keeper's start is over.
 const settledAfter = 2 * time.Second
 
-// slim gives back the memory that only the start of the keeper needed. The keeper shares one program file with the daemon,
-// and initialising that program's packages maps most of it; of these pages the keeper never looks at three quarters again.
+// slim gives back the memory that only the keeper's start needed: garbage, and the program's pages.
 func slim(ctx context.Context, log *slog.Logger) {
 	select {
 	case <-ctx.Done():
@@ -25,77 +26,84 @@ func slim(ctx context.Context, log *slog.Logger) {
 	case <-time.After(settledAfter):
 	}
 	debug.FreeOSMemory()
-	if err := unmapProgram(); err != nil {
-		log.Debug("program pages stay mapped", "err", err)
+	if err := dropCode(); err != nil {
+		log.Debug("keep the code that starting touched", "err", err) // it only costs memory
 	}
 }
 
-// unmapProgram drops the page table entries of the program's read-only parts. They are mapped again from the page cache when
-// touched. Mappings with changed pages are left alone: what was changed is not in the file.
-func unmapProgram() error {
-	exe, err := os.Readlink("/proc/self/exe")
+// dropCode gives back the pages of this program's file that starting up has touched: code and constants of every
+// package, most of which a keeper never needs again. They are clean, so the kernel finds them in the page cache (or
+// the file) when they are. Ranges that were written to, by the dynamic linker for example, are left alone.
+func dropCode() error {
+	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
-	f, err := os.Open("/proc/self/smaps")
+	maps, err := os.Open("/proc/self/smaps")
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	var m mapping
-	for lines := bufio.NewScanner(f); ; {
-		more := lines.Scan()
-		next, begins := parseMapping(lines.Text())
-		if !more || begins {
-			if m.path == exe && !m.writable && !m.changed {
-				if err := m.drop(); err != nil {
-					return fmt.Errorf("%s: %w", m.path, err)
-				}
-			}
-			if m = next; !more {
-				return lines.Err()
-			}
-			continue
+	ranges, err := cleanRanges(bufio.NewScanner(maps), self)
+	if err = errors.Join(err, maps.Close()); err != nil {
+		return err
+	}
+	for _, r := range ranges {
+		// In pieces of 2 MB the kernel would map most of the file again for a few functions. One without huge pages
+		// does not know the advice, and does not need it.
+		if err := r.advise(unix.MADV_NOHUGEPAGE); err != nil && !errors.Is(err, unix.EINVAL) {
+			return err
 		}
-		m.note(lines.Text())
-	}
-}
-
-// mapping is one entry of /proc/<pid>/smaps.
-type mapping struct {
-	from, to uintptr
-	path     string
-	writable bool
-	changed  bool
-}
-
-// parseMapping reads an entry's first line: "00400000-00452000 r-xp 00000000 08:02 173521 /usr/bin/dbus-daemon".
-func parseMapping(line string) (mapping, bool) {
-	var m mapping
-	var perms string
-	field := strings.Fields(line)
-	if len(field) < 6 {
-		return m, false
-	}
-	if n, err := fmt.Sscanf(field[0]+" "+field[1], "%x-%x %s", &m.from, &m.to, &perms); n != 3 || err != nil {
-		return m, false
-	}
-	m.path, m.writable = field[5], strings.Contains(perms, "w")
-	return m, true
-}
-
-// note takes the counts that tell private copies of pages: "Anonymous:   12 kB".
-func (m *mapping) note(line string) {
-	name, value, _ := strings.Cut(line, ":")
-	if name == "Anonymous" || name == "Private_Dirty" && m.writable {
-		m.changed = m.changed || !strings.HasPrefix(strings.TrimSpace(value), "0 ")
-	}
-}
-
-func (m *mapping) drop() error {
-	_, _, errno := unix.Syscall(unix.SYS_MADVISE, m.from, m.to-m.from, unix.MADV_DONTNEED)
-	if errno != 0 {
-		return errno
+		if err := r.advise(unix.MADV_DONTNEED); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// addresses is a mapping from (included) to to (excluded).
+type addresses struct{ from, to uintptr }
+
+func (r addresses) advise(advice uintptr) error {
+	if _, _, errno := unix.Syscall(unix.SYS_MADVISE, r.from, r.to-r.from, advice); errno != 0 {
+		return fmt.Errorf("madvise %x-%x: %w", r.from, r.to, errno)
+	}
+	return nil
+}
+
+// cleanRanges are the mappings of file in a listing like /proc/self/smaps that cannot be written and have not been.
+func cleanRanges(smaps *bufio.Scanner, file string) ([]addresses, error) {
+	var ranges []addresses
+	var at addresses
+	var candidate bool
+	for smaps.Scan() {
+		fields := strings.Fields(smaps.Text())
+		switch {
+		case len(fields) >= 5 && strings.Contains(fields[0], "-"): // 00403000-014bc000 r-xp 00003000 08:01 1234 /path
+			from, to, err := addressesOf(fields[0])
+			if err != nil {
+				return nil, err
+			}
+			at = addresses{from, to}
+			candidate = len(fields) > 5 && strings.Join(fields[5:], " ") == file && strings.HasPrefix(fields[1], "r-") && strings.HasSuffix(fields[1], "p")
+		case len(fields) == 3 && fields[0] == "Anonymous:" && candidate: // written pages are anonymous copies
+			if fields[1] == "0" {
+				ranges = append(ranges, at)
+			}
+			candidate = false
+		}
+	}
+	return ranges, smaps.Err()
+}
+
+func addressesOf(text string) (from, to uintptr, err error) {
+	low, high, _ := strings.Cut(text, "-")
+	first, err := strconv.ParseUint(low, 16, 64)
+	if err != nil {
+		return 0, 0, fmt.Errorf("read the address range %q: %w", text, err)
+	}
+	last, err := strconv.ParseUint(high, 16, 64)
+	if err != nil {
+		return 0, 0, fmt.Errorf("read the address range %q: %w", text, err)
+	}
+	return uintptr(first), uintptr(last), nil
 }

@@ -1,42 +1,37 @@
 package daemon
 
-import "testing"
+import (
+	"bufio"
+	"slices"
+	"strings"
+	"testing"
+)
 
-func TestParseMapping(t *testing.T) {
-	for _, tc := range []struct {
-		line     string
-		ok       bool
-		from, to uintptr
-		path     string
-		writable bool
-	}{
-		{"00403000-014bc000 r-xp 00003000 fe:00 10035200                           /usr/bin/aictl", true, 0x403000, 0x14bc000, "/usr/bin/aictl", false},
-		{"0250e000-025c3000 rw-p 0210d000 fe:00 10035200                           /usr/bin/aictl", true, 0x250e000, 0x25c3000, "/usr/bin/aictl", true},
-		{"7f51e818b000-7f51e832b000 rw-p 00000000 00:00 0 ", false, 0, 0, "", false},
-		{"Rss:                6644 kB", false, 0, 0, "", false},
-		{"VmFlags: rd ex mr mw me sd", false, 0, 0, "", false},
-		{"", false, 0, 0, "", false},
-	} {
-		m, ok := parseMapping(tc.line)
-		if ok != tc.ok || ok && (m.from != tc.from || m.to != tc.to || m.path != tc.path || m.writable != tc.writable) {
-			t.Errorf("%q: %+v, %v", tc.line, m, ok)
-		}
+func TestCleanRanges(t *testing.T) {
+	mapping := func(head, anonymous string) string {
+		return head + "\nSize:                 12 kB\nRss:                  12 kB\nAnonymous:            " + anonymous + " kB\nVmFlags: rd mr mw me\n"
 	}
-	var m mapping
-	m.note("Anonymous:             0 kB")
-	if m.changed {
-		t.Error("no anonymous page, and it counts as changed")
+	smaps := mapping("00400000-00403000 r--p 00000000 fe:00 2623 /opt/my tools/aictl", "0") +
+		mapping("00403000-014bd000 r-xp 00003000 fe:00 2623 /opt/my tools/aictl", "0") +
+		mapping("0250c000-0250f000 r--p 0210b000 fe:00 2623 /opt/my tools/aictl", "4") + // relocated by the linker
+		mapping("0250f000-025c4000 rw-p 0210e000 fe:00 2623 /opt/my tools/aictl", "0") +
+		mapping("025c4000-045e9000 rw-p 00000000 00:00 0", "200") +
+		mapping("7fe9e3067000-7fe9e31bd000 r-xp 00026000 fe:00 77 /usr/lib/libc.so.6", "0") +
+		mapping("7fe9e3300000-7fe9e3301000 r--s 00000000 fe:00 2623 /opt/my tools/aictl", "0")
+	got, err := cleanRanges(bufio.NewScanner(strings.NewReader(smaps)), "/opt/my tools/aictl")
+	want := []addresses{{0x400000, 0x403000}, {0x403000, 0x14bd000}}
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("%x, %v; want %x", got, err, want)
 	}
-	m.note("Anonymous:           132 kB")
-	if !m.changed {
-		t.Error("anonymous pages would be lost")
+	if _, err := cleanRanges(bufio.NewScanner(strings.NewReader("zz-1 r-xp 0 fe:00 1 /x\n")), "/x"); err == nil {
+		t.Error("a listing of nonsense is accepted")
 	}
 }
 
-// TestUnmapProgram goes on running afterwards: that is the test.
-func TestUnmapProgram(t *testing.T) {
+// TestDropCode: the program goes on after its code was given back.
+func TestDropCode(t *testing.T) {
 	for range 3 {
-		if err := unmapProgram(); err != nil {
+		if err := dropCode(); err != nil {
 			t.Fatal(err)
 		}
 	}

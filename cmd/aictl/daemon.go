@@ -49,9 +49,6 @@ Settings come from these flags, AICTL_… variables, the database and the settin
 			if err != nil {
 				return err
 			}
-			if err := dropCode(); err != nil {
-				logger.Debug("keep the code that starting touched", "err", err) // it only costs memory
-			}
 			return daemon.RunKeeper(cmd.Context(), settings, daemon.KeeperOptions{Worker: argv, Version: v, Logger: logger})
 		},
 	}
