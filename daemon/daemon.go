@@ -102,13 +102,18 @@ func (d *Daemon) wire() error {
 		GatewayURL: urlOf(d.cfg.Listeners[listenGateway].Addr()),
 	})
 	d.deployer = deploy.New(deploy.Deps{
-		Store: d.store, Fleet: d.services, Lines: lines.tail, HTTP: &http.Client{Timeout: 10 * time.Second}, Logger: d.log,
+		Store: d.store, Fleet: d.services, Lines: d.lastLines, HTTP: &http.Client{Timeout: 10 * time.Second}, Logger: d.log,
 		Sources: &deploy.Origins{Mirrors: gitea.NewMirrors(d.dir.Repos(), d.log), Forge: d.forge},
 		Envs:    envs.New(envs.Config{Root: d.dir.Envs(), UV: uvProgram(s.Deploy.UV), Python: s.Deploy.Python, Node: s.Deploy.Node, Logger: d.log}),
 		Dirs:    deploy.Dirs{Releases: d.dir.Releases(), Envs: d.dir.Envs(), Logs: d.dir.Logs()},
 		Slots:   s.Deploy.BuildSlots, Keep: s.Deploy.KeepReleases,
 	})
 	return d.wireAPI(lines)
+}
+
+// lastLines are the last n lines that an instance has written since it was launched.
+func (d *Daemon) lastLines(instance string, n int) []string {
+	return instanceLogs{d.dir.Logs()}.tail(instance, n, d.services.Launched(instance))
 }
 
 // uvProgram turns the setting into envs.Config's terms.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"aictl/procs/logs"
 	"aictl/services"
@@ -36,8 +37,8 @@ func (l instanceLogs) sources(service, instance string) ([]logs.Source, error) {
 	return out, nil
 }
 
-// tail is the last n lines of one instance, for the report of a deploy.
-func (l instanceLogs) tail(instance string, n int) []string {
+// tail is the last n lines of one instance since a moment, for the report of a deploy.
+func (l instanceLogs) tail(instance string, n int, since time.Time) []string {
 	service, slot, _ := strings.Cut(instance, "/")
 	number, err := strconv.Atoi(slot)
 	if err != nil {
@@ -45,7 +46,7 @@ func (l instanceLogs) tail(instance string, n int) []string {
 	}
 	var lines []string
 	src := logs.Source{Instance: instance, Path: services.LogPath(l.root, service, number)}
-	err = logs.Read(context.Background(), logs.Query{Sources: []logs.Source{src}, Lines: n, Streams: logs.Both},
+	err = logs.Read(context.Background(), logs.Query{Sources: []logs.Source{src}, Lines: n, Since: since, Streams: logs.Both},
 		func(e logs.Entry) error {
 			lines = append(lines, string(bytes.ToValidUTF8(e.Text, []byte("�"))))
 			return nil

@@ -156,7 +156,7 @@ func (m *Manager) takeAway(ctx context.Context, ids []string) error {
 // register puts one instance under watch. Called with the lock held.
 func (m *Manager) register(row store.Instance, spec procs.Spec, man configs.Manifest) {
 	i := &instance{
-		Instance: row, spec: spec,
+		Instance: row, spec: spec, since: time.Now(),
 		route:  gateway.Target{Instance: row.ID, Release: row.Release, Addr: net.JoinHostPort(host, strconv.Itoa(row.Port))},
 		record: gateway.Route{Record: man.Record},
 	}

@@ -195,6 +195,17 @@ func (i *instance) elsewhere() string {
 	return fmt.Sprintf("; it listens on %s instead of $PORT (%d)", joinInts(others), i.Port)
 }
 
+// Launched is when this daemon took up an instance, the zero time when there is none. Its log may go back further: to
+// earlier instances that had the same slot.
+func (m *Manager) Launched(id string) time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if i, ok := m.instances[id]; ok {
+		return i.since
+	}
+	return time.Time{}
+}
+
 // Switch makes a release live: its candidates get all new requests from one moment to the next. It returns the
 // instances that were live before, still running, for Retire. A candidate that is not healthy any more is an error.
 func (m *Manager) Switch(ctx context.Context, name, release string, ids []string) ([]store.Instance, error) {

@@ -113,6 +113,7 @@ type instance struct {
 	status  procs.Status
 	verdict health.Verdict
 	reason  string
+	since   time.Time // when this daemon took it up
 }
 
 // serves reports whether the gateway may send requests to i.
