@@ -22,9 +22,6 @@ const maxManifest = 1 << 20
 
 // fetch brings the mirror up to date and pins the commit.
 func (r *runner) fetch(ctx context.Context) (string, error) {
-	if err := r.takeSlot(ctx); err != nil {
-		return "", err
-	}
 	src := r.dep.Source
 	repo, err := r.Sources.Open(ctx, src)
 	if err != nil {
@@ -85,6 +82,9 @@ func (r *runner) readManifest(ctx context.Context) (string, error) {
 	}
 	if m.Name != "" && m.Name != r.dep.Service && !r.want.Named {
 		if err := r.rename(ctx, m.Name); err != nil {
+			return "", err
+		}
+		if err := r.takeSlot(ctx); err != nil {
 			return "", err
 		}
 	}
@@ -172,6 +172,7 @@ func (r *runner) rename(ctx context.Context, name string) error {
 			return err
 		}
 		r.progress(ctx)("waits for the deploy of " + name + " that runs")
+		r.freeSlot() // which that deploy may be waiting for
 		select {
 		case <-ended:
 		case <-ctx.Done():
@@ -198,7 +199,7 @@ func (r *runner) settle(ctx context.Context) error {
 		_, err := r.Store.UpdateService(ctx, r.dep.Service, func(s *store.Service) error {
 			s.Source = before.Source
 			for k := range r.want.Env {
-				if old, had := before.Env[k]; had {
+				if old, had := before.Env[k]; had && s.Env != nil {
 					s.Env[k] = old
 				} else {
 					delete(s.Env, k)
@@ -267,7 +268,8 @@ func (r *runner) place(ctx context.Context, tree string, res envs.Result) error 
 	if err != nil {
 		return err
 	}
-	dir := filepath.Join(r.Dirs.Releases, r.dep.Service, id)
+	dir := r.releaseDir(r.dep.Service, id)
+	r.placed, r.inWork[dir] = dir, true
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return err
 	}
@@ -316,6 +318,7 @@ func (r *runner) hook(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("hooks.release: %w", err)
 	}
+	r.out.hide(secretsOf(svc.Env)...)
 	vars := map[string]string{}
 	maps.Copy(vars, r.manifest.Env)
 	maps.Copy(vars, svc.Env)

@@ -32,13 +32,14 @@ func (d *Deployer) Clean(ctx context.Context) ([]string, error) {
 		}
 		drop := surplus(all, svc, d.Keep)
 		for _, rel := range all {
-			if !drop[rel.ID] {
-				known[rel.Dir] = true
+			dir := d.releaseDir(svc.Name, rel.ID)
+			if !drop[rel.ID] || d.inWork[dir] {
+				known[dir] = true
 				continue
 			}
 			err := d.Store.DeleteRelease(ctx, svc.Name, rel.ID)
 			if errors.Is(err, store.ErrConflict) { // it still runs, or became live again
-				known[rel.Dir] = true
+				known[dir] = true
 				continue
 			}
 			errs = append(errs, err)
@@ -83,6 +84,26 @@ func surplus(all []store.Release, svc store.Service, keep int) map[string]bool {
 		}
 	}
 	return drop
+}
+
+// releaseDir is where a release lies. It is made of names, not read from the release's row: after a move of the data
+// directory the row names the old place.
+func (d *Deployer) releaseDir(service, id string) string {
+	return filepath.Join(d.Dirs.Releases, service, id)
+}
+
+// hold keeps a release folder from being cleaned up until letGo.
+func (d *Deployer) hold(dir string) {
+	d.files.Lock()
+	defer d.files.Unlock()
+	d.inWork[dir] = true
+}
+
+// letGo ends hold; "" does nothing.
+func (d *Deployer) letGo(dir string) {
+	d.files.Lock()
+	defer d.files.Unlock()
+	delete(d.inWork, dir)
 }
 
 // orphans are the release folders that no stored release names. Hidden folders are at work.

@@ -26,6 +26,9 @@ const (
 	KindRollback = "rollback"
 )
 
+// TriggerRestart is the trigger of a deploy that takes the place of one that the daemon's end interrupted.
+const TriggerRestart = "restart"
+
 // The steps of a deploy, in the order of a blue-green deploy. A recreate deploy drains before it starts.
 const (
 	StepFetch       = "fetch"

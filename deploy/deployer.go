@@ -44,9 +44,14 @@ type Deps struct {
 	Now     func() time.Time
 }
 
-// Limits bound the steps of a deploy in time; a zero field is its default.
+// Limits bound the steps of a deploy in time; a zero field is its default. Waiting for another deploy does not count.
 type Limits struct {
 	Fetch, Checkout, Environment, Hook, Start, Switch, Drain time.Duration
+}
+
+// StepLimits gives the steps that do the user's work, from fetching to the release hook, this much time each.
+func StepLimits(most time.Duration) Limits {
+	return Limits{Fetch: most, Checkout: most, Environment: most, Hook: most}
 }
 
 func (l *Limits) fill() {
@@ -75,7 +80,9 @@ type Deployer struct {
 	jobs      map[int64]context.CancelCauseFunc // the running deploys
 	committed map[int64]bool                    // running deploys that Cancel is too late for
 	ended     chan struct{}                     // closed and replaced whenever a deploy ends
-	files     sync.Mutex                        // held while releases are put in place or cleaned up
+
+	files  sync.Mutex      // held while releases are put in place or cleaned up
+	inWork map[string]bool // folders of releases that deploys under way use; guarded by files
 }
 
 // New returns a deployer; nothing is deployed before Run.
@@ -102,6 +109,7 @@ func New(d Deps) *Deployer {
 	return &Deployer{
 		Deps: d, log: d.Logger, hub: newHub(), build: make(chan struct{}, d.Slots), wake: make(chan struct{}, 1),
 		jobs: map[int64]context.CancelCauseFunc{}, committed: map[int64]bool{}, ended: make(chan struct{}),
+		inWork: map[string]bool{},
 	}
 }
 
@@ -110,6 +118,21 @@ type wishes struct {
 	Named    bool              `json:"named"` // the user chose the name
 	Env      map[string]string `json:"env,omitempty"`
 	Replicas *int              `json:"replicas,omitempty"`
+}
+
+// wishesOf reads what a deploy was asked for beyond its row.
+func (d *Deployer) wishesOf(ctx context.Context, id int64) (w wishes, err error) {
+	set, err := d.Store.Setting(ctx, wishKey(id))
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return w, nil
+	case err == nil:
+		err = json.Unmarshal([]byte(set.Value), &w)
+	}
+	if err != nil {
+		err = fmt.Errorf("read what deploy %d was asked for: %w", id, err)
+	}
+	return w, err
 }
 
 func wishKey(id int64) string { return fmt.Sprintf("internal.deploy.%d", id) }
@@ -315,6 +338,7 @@ func (d *Deployer) Cancel(ctx context.Context, id int64) error {
 		return err
 	}
 	d.announce(row)
+	d.signalEnd()
 	d.nudge()
 	return nil
 }

@@ -27,11 +27,13 @@ type topic struct {
 
 func newHub() *hub { return &hub{topics: map[int64]*topic{}} }
 
-// open makes a deploy one that can be subscribed to.
+// open makes a deploy one that can be subscribed to; one that is already keeps its subscribers.
 func (h *hub) open(id int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.topics[id] = &topic{subs: map[chan Event]bool{}}
+	if h.topics[id] == nil {
+		h.topics[id] = &topic{subs: map[chan Event]bool{}}
+	}
 }
 
 // close ends a deploy's events.

@@ -25,7 +25,13 @@ func (r *runner) loadRelease(ctx context.Context) error {
 	if err := json.Unmarshal(rel.Manifest, &r.manifest); err != nil {
 		return fmt.Errorf("read the manifest of %s: %w", rel.ID, err)
 	}
-	for _, dir := range []string{rel.Dir, r.envDir(rel.EnvKey)} {
+	r.placed = r.releaseDir(rel.Service, rel.ID)
+	r.hold(r.placed)
+	needs := []string{rel.Dir}
+	if rel.EnvKey != "" {
+		needs = append(needs, filepath.Join(r.Dirs.Envs, rel.EnvKey))
+	}
+	for _, dir := range needs {
 		if _, err := os.Stat(dir); err != nil {
 			return fmt.Errorf("%w: %s is not complete any more; deploy commit %s again: %w", ErrNoSuchRelease, rel.ID, rel.Commit, err)
 		}
@@ -34,8 +40,6 @@ func (r *runner) loadRelease(ctx context.Context) error {
 	return nil
 }
 
-func (r *runner) envDir(key string) string { return filepath.Join(r.Dirs.Envs, key) }
-
 // start starts the candidates. Building is over.
 func (r *runner) start(ctx context.Context) (string, error) {
 	r.freeSlot()
@@ -43,6 +47,7 @@ func (r *runner) start(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	r.out.hide(secretsOf(svc.Env)...)
 	if r.started, err = r.Fleet.Launch(ctx, svc.Name, r.release.ID, r.replicas(svc)); err != nil {
 		return "", err
 	}

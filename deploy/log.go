@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -18,10 +19,12 @@ import (
 	"aictl/store"
 )
 
-// A deploy's log holds at most maxLog bytes; tailBlock of them are read for its last lines.
+// A deploy's log holds maxLog bytes and, when there was more, the last lateLines lines; tailBlock bytes are read for
+// its last lines.
 const (
 	maxLog    = 16 << 20
 	tailBlock = 256 << 10
+	lateLines = 200
 )
 
 // deployLog is the log of one deploy: a file, and events for whoever watches. Secrets are masked in both.
@@ -33,7 +36,9 @@ type deployLog struct {
 	mu      sync.Mutex
 	f       *os.File
 	size    int64
-	broken  error // the first error of the file
+	broken  error    // the first error of the file
+	late    []string // the last lines of what does not fit, for the end
+	left    int      // lines that did not fit
 	secrets []string
 }
 
@@ -83,18 +88,35 @@ func (l *deployLog) line(step, text string) {
 }
 
 func (l *deployLog) write(s string) {
-	if l.broken != nil || l.size > maxLog {
+	if l.broken != nil {
 		return
 	}
 	if l.size += int64(len(s)); l.size > maxLog {
-		s = "(the log is longer than " + strconv.Itoa(maxLog>>20) + " MiB; the rest is not kept)\n"
+		l.left++
+		if l.late = append(l.late, s); len(l.late) > lateLines {
+			l.late = l.late[1:]
+		}
+		return
 	}
 	_, l.broken = l.f.WriteString(s)
+}
+
+// writeLate appends the end of a log that grew too long: what failed is said there.
+func (l *deployLog) writeLate() {
+	if l.broken != nil || l.left == 0 {
+		return
+	}
+	if cut := l.left - len(l.late); cut > 0 {
+		l.late = slices.Insert(l.late, 0, fmt.Sprintf("%s log | (%d lines are left out here: a log holds %d MiB)\n",
+			l.now().UTC().Format(time.RFC3339), cut, maxLog>>20))
+	}
+	_, l.broken = l.f.WriteString(strings.Join(l.late, ""))
 }
 
 func (l *deployLog) close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.writeLate()
 	return errors.Join(l.broken, l.f.Close())
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -34,6 +33,7 @@ type runner struct {
 	slot     bool
 	live     bool   // the switch happened
 	pinned   string // key of an environment
+	placed   string // folder of the release, which clean-up must leave alone
 }
 
 func newRunner(d *Deployer, row store.Deploy, w wishes) *runner {
@@ -47,7 +47,7 @@ func (r *runner) run(ctx context.Context) (state store.DeployState, failedStep, 
 		return store.DeployFailed, "", err.Error()
 	}
 	r.out = out
-	r.out.hide(slices.Collect(maps.Values(r.secretEnv()))...)
+	r.out.hide(secretsOf(r.want.Env)...)
 	defer func() {
 		if err := out.close(); err != nil {
 			r.log.Warn("deploy log not closed", "deploy", r.dep.ID, "err", err)
@@ -66,14 +66,15 @@ func (r *runner) run(ctx context.Context) (state store.DeployState, failedStep, 
 	return r.failed(ctx, err)
 }
 
-// secretEnv are the user's overrides that look like secrets.
-func (r *runner) secretEnv() map[string]string {
-	out := map[string]string{}
-	for k, v := range r.want.Env {
+// secretsOf are the values of the variables that by their names hold secrets.
+func secretsOf(env map[string]string) []string {
+	var out []string
+	for k, v := range env {
 		k = strings.ToUpper(k)
 		for _, s := range []string{"TOKEN", "SECRET", "PASSW", "KEY", "CREDENTIAL"} {
 			if strings.Contains(k, s) {
-				out[k] = v
+				out = append(out, v)
+				break
 			}
 		}
 	}
@@ -106,7 +107,7 @@ func (r *runner) steps(ctx context.Context) error {
 	f := facts{Kind: r.dep.Kind}
 	if f.Kind == KindRollback {
 		if err := r.loadRelease(ctx); err != nil {
-			return err
+			return r.refuse(ctx, StepStart, err)
 		}
 		f = r.facts(ctx)
 	}
@@ -131,7 +132,7 @@ func (r *runner) facts(ctx context.Context) facts {
 	return f
 }
 
-// action is what a step does and how long it may take.
+// action is what a step does and how long it may take; a zero limit is none.
 type action struct {
 	do    func(ctx context.Context) (detail string, err error)
 	limit time.Duration
@@ -144,7 +145,7 @@ func (r *runner) action(name string) action {
 	case StepCheckout:
 		return action{r.checkout, r.Limits.Checkout}
 	case StepManifest:
-		return action{r.readManifest, r.Limits.Checkout}
+		return action{r.readManifest, 0} // it may wait for another deploy
 	case StepEnvironment:
 		return action{r.environment, r.Limits.Environment}
 	case StepHook:
@@ -176,21 +177,49 @@ func (r *runner) take(ctx context.Context, p planned) error {
 		return r.endStep(keep, store.StepSkipped, p.Skip)
 	}
 	r.tell(store.StepRunning, "")
-	a := r.action(p.Name)
-	sctx, cancel := context.WithTimeoutCause(ctx, a.limit, fmt.Errorf("it took longer than %s", a.limit))
-	detail, err := a.do(sctx)
-	if err != nil && sctx.Err() != nil && ctx.Err() == nil {
-		err = fmt.Errorf("%w: %w", context.Cause(sctx), err)
+	if p.Name == StepFetch { // waiting for it takes none of the step's time
+		err = r.takeSlot(ctx)
 	}
-	cancel()
+	detail := ""
+	if err == nil {
+		detail, err = r.do(ctx, r.action(p.Name))
+	}
 	if err != nil {
 		r.out.line(p.Name, "failed: "+err.Error())
-		return errors.Join(err, r.endStep(keep, store.StepFailed, r.out.mask(firstLine(err.Error()))))
+		return errors.Join(err, r.endStep(keep, store.StepFailed, firstLine(err.Error())))
 	}
 	return r.endStep(keep, store.StepDone, detail)
 }
 
+// do carries out an action within its time.
+func (r *runner) do(ctx context.Context, a action) (string, error) {
+	if a.limit <= 0 {
+		return a.do(ctx)
+	}
+	late := fmt.Errorf("it took longer than %s", a.limit)
+	sctx, cancel := context.WithTimeoutCause(ctx, a.limit, late)
+	defer cancel()
+	detail, err := a.do(sctx)
+	if err != nil && sctx.Err() != nil && ctx.Err() == nil && !errors.Is(err, late) {
+		err = fmt.Errorf("%w: %w", late, err)
+	}
+	return detail, err
+}
+
+// refuse ends a step that could not even begin.
+func (r *runner) refuse(ctx context.Context, name string, why error) error {
+	keep := context.WithoutCancel(ctx)
+	step, err := r.Store.StartStep(keep, r.dep.ID, name)
+	if err != nil {
+		return errors.Join(why, err)
+	}
+	r.step = step
+	r.out.line(name, "failed: "+why.Error())
+	return errors.Join(why, r.endStep(keep, store.StepFailed, firstLine(why.Error())))
+}
+
 func (r *runner) endStep(ctx context.Context, state store.StepState, detail string) error {
+	detail = r.out.mask(detail)
 	if err := r.Store.FinishStep(ctx, r.dep.ID, r.step.Seq, state, detail); err != nil {
 		return err
 	}
@@ -206,6 +235,7 @@ func (r *runner) tell(state store.StepState, detail string) {
 // progress shows where the step under way is.
 func (r *runner) progress(ctx context.Context) func(string) {
 	return func(s string) {
+		s = r.out.mask(s)
 		if err := r.Store.SetStepDetail(context.WithoutCancel(ctx), r.dep.ID, r.step.Seq, s); err != nil {
 			r.log.Warn("progress not stored", "deploy", r.dep.ID, "err", err)
 		}
@@ -225,8 +255,11 @@ func (r *runner) warn(ctx context.Context, text string) {
 // onFailure remembers how to take something back.
 func (r *runner) onFailure(f func(context.Context) error) { r.undo = append(r.undo, f) }
 
-// takeSlot waits for one of the build slots.
+// takeSlot waits for one of the build slots, unless it has one.
 func (r *runner) takeSlot(ctx context.Context) error {
+	if r.slot {
+		return nil
+	}
 	select {
 	case r.build <- struct{}{}:
 	default:
@@ -248,13 +281,11 @@ func (r *runner) freeSlot() {
 	}
 }
 
-// command is a program of this deploy's build.
+// buildLine takes a line of the output of this deploy's build.
 func (r *runner) buildLine(line string) { r.out.line(r.step.Name, line) }
 
 // buildMark names this deploy's processes.
 func (r *runner) buildMark() string { return fmt.Sprintf("%s#%d", r.mark(), r.dep.ID) }
-
-var _ = envs.ErrBad
 
 func firstLine(s string) string {
 	line, _, _ := strings.Cut(s, "\n")

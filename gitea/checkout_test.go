@@ -73,6 +73,7 @@ func TestCheckoutRefuses(t *testing.T) {
 		"absolute link":          {links: map[string]string{"x": "/etc/passwd"}, says: "the link x leaves"},
 		"link upwards":           {links: map[string]string{"a/x": "../../outside"}, says: "the link a/x leaves"},
 		"link through a link":    {links: map[string]string{"deep/up": "../", "x": "deep/up/../../outside"}, says: "leaves the repository"},
+		"link past what is not":  {links: map[string]string{"x": "later/../../outside"}, says: "the link x leaves"},
 		"submodule":              {files: map[string]string{"a": "1"}, raw: &object.TreeEntry{Name: "vendored", Mode: filemode.Submodule, Hash: plumbing.NewHash(strings.Repeat("1", 40))}, says: "submodules (vendored)"},
 		"a .git folder of files": {files: map[string]string{"a": "1"}, raw: &object.TreeEntry{Name: ".GIT", Mode: filemode.Regular}, says: ".GIT"},
 		"a name going up":        {files: map[string]string{"a": "1"}, raw: &object.TreeEntry{Name: "..", Mode: filemode.Dir}, says: "not a name"},

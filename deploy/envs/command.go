@@ -140,6 +140,8 @@ var (
 	portVar    = regexp.MustCompile(`\$PORT\b|\$\{PORT(:-[^}]*)?\}`)
 	hostVar    = regexp.MustCompile(`\$HOST\b|\$\{HOST(:-[^}]*)?\}`)
 	assignment = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*=`)
+	variable   = regexp.MustCompile(`\$[A-Za-z_{(]`)
+	shells     = []string{"sh", "bash", "dash", "zsh", "ash", "busybox", "env"}
 	operators  = []string{"&&", "||", "|", ";", "&", ">", ">>", "<", "2>&1"}
 )
 
@@ -156,10 +158,14 @@ func Split(line string) ([]string, error) {
 		return nil, fmt.Errorf("%w: the command begins with %s; put variables under `env:` in %s", ErrBad, argv[0], configs.ManifestFile)
 	}
 	for i, a := range argv {
+		a = hostVar.ReplaceAllString(portVar.ReplaceAllString(a, "{port}"), "{host}")
+		argv[i] = a
 		if slices.Contains(operators, a) {
 			return nil, fmt.Errorf("%w: the command holds %q, which needs a shell; write `command: sh -c \"…\"` into %s", ErrBad, a, configs.ManifestFile)
 		}
-		argv[i] = hostVar.ReplaceAllString(portVar.ReplaceAllString(a, "{port}"), "{host}")
+		if v := variable.FindString(a); v != "" && !slices.Contains(shells, filepath.Base(argv[0])) {
+			return nil, fmt.Errorf("%w: the command holds %s…, which only a shell fills in; write `command: sh -c \"…\"` into %s", ErrBad, v, configs.ManifestFile)
+		}
 	}
 	return argv, nil
 }
@@ -198,6 +204,9 @@ func (r Result) program(name, dir string) (string, error) {
 				return p, nil
 			}
 		}
+	}
+	if set := r.tools[name]; set != "" {
+		name = set
 	}
 	p, err := exec.LookPath(name)
 	if err == nil {

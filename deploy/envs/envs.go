@@ -40,6 +40,7 @@ type Config struct {
 	Python string
 	Node   string
 	NPM    string
+	Index  string // package index for services that name none
 	Logger *slog.Logger
 }
 
@@ -59,6 +60,8 @@ type Result struct {
 	Reused   bool
 	Detail   string // one line for people
 	Warnings []string
+
+	tools map[string]string // programs of the settings that need not be on the PATH
 }
 
 // Builder builds environments; one for all services, since they share them.
@@ -90,6 +93,12 @@ type recipe struct {
 // Build returns the environment for a checkout and builds it unless it is there already. The result is pinned: it
 // is not collected until Unpin. Builds of one key take turns, so that the second finds the first's.
 func (b *Builder) Build(ctx context.Context, req Request) (Result, error) {
+	res, err := b.build(ctx, req)
+	res.tools = map[string]string{"node": b.cfg.Node, "npm": b.cfg.NPM, "python3": b.cfg.Python, "python": b.cfg.Python}
+	return res, err
+}
+
+func (b *Builder) build(ctx context.Context, req Request) (Result, error) {
 	var r recipe
 	var err error
 	switch Runtime(req.Manifest, req.Dir) {
@@ -119,7 +128,7 @@ func (b *Builder) ensure(ctx context.Context, r recipe) (Result, error) {
 	defer free()
 	dir := filepath.Join(b.cfg.Root, r.key)
 	res := Result{Key: r.key, Dir: dir, Warnings: r.warn}
-	if _, err := os.Stat(filepath.Join(dir, marker)); err == nil {
+	if usable(dir) {
 		res.Reused, res.Detail = true, "reused "+r.key+" ("+r.what+")"
 		return res, nil
 	}
@@ -130,6 +139,11 @@ func (b *Builder) ensure(ctx context.Context, r recipe) (Result, error) {
 	}
 	res.Detail = fmt.Sprintf("built %s (%s) in %s", r.key, r.what, time.Since(begun).Round(100*time.Millisecond))
 	return res, nil
+}
+
+// usable reports whether an environment was built to its end and, a virtualenv, still has the Python it was made from.
+func usable(dir string) bool {
+	return isFile(dir, marker) && (!isFile(dir, "pyvenv.cfg") || isFile(dir, "bin/python"))
 }
 
 func (b *Builder) make(ctx context.Context, dir string, r recipe) error {

@@ -63,7 +63,7 @@ func (b *Builder) node(ctx context.Context, req Request) (recipe, error) {
 	}
 	return recipe{
 		key: "node" + strings.TrimPrefix(strings.SplitN(v, ".", 2)[0], "v") + "-" + h.sum(), what: "Node " + v + ", npm ci",
-		build: func(ctx context.Context, dir string) error { return b.npm(ctx, req, npm, dir, files) },
+		build: func(ctx context.Context, dir string) error { return b.npm(ctx, req, node, npm, dir, files) },
 	}, nil
 }
 
@@ -85,7 +85,11 @@ func nodeFiles(dir, lock string) (map[string][]byte, error) {
 
 func (b *Builder) nodeTools() (node, npm string, err error) {
 	if node, err = tool(b.cfg.Node, "node"); err == nil {
-		npm, err = tool(b.cfg.NPM, "npm")
+		npm = b.cfg.NPM
+		if npm == "" && isFile(filepath.Dir(node), "npm") { // the two belong together
+			npm = filepath.Join(filepath.Dir(node), "npm")
+		}
+		npm, err = tool(npm, "npm")
 	}
 	if err != nil {
 		return "", "", fmt.Errorf("%w: %v; install Node.js (Debian, Ubuntu: apt install nodejs npm), or set `runtime: command`", ErrNoTool, err)
@@ -95,12 +99,16 @@ func (b *Builder) nodeTools() (node, npm string, err error) {
 
 func tool(configured, name string) (string, error) {
 	if configured != "" {
-		return configured, nil
+		name = configured
 	}
-	return exec.LookPath(name)
+	p, err := exec.LookPath(name)
+	if err != nil {
+		return "", err
+	}
+	return filepath.Abs(p)
 }
 
-func (b *Builder) npm(ctx context.Context, req Request, npm, dir string, files map[string][]byte) error {
+func (b *Builder) npm(ctx context.Context, req Request, node, npm, dir string, files map[string][]byte) error {
 	for name, text := range files {
 		mode := fs.FileMode(0o644)
 		if name == ".npmrc" {
@@ -110,7 +118,9 @@ func (b *Builder) npm(ctx context.Context, req Request, npm, dir string, files m
 			return err
 		}
 	}
-	env := buildEnv(map[string]string{"npm_config_update_notifier": "false", "npm_config_progress": "false"})
+	// npm is a script that looks for node itself.
+	path := filepath.Dir(node) + ":" + os.Getenv("PATH")
+	env := buildEnv(map[string]string{"PATH": path, "npm_config_update_notifier": "false", "npm_config_progress": "false"})
 	return Run(ctx, Command{
 		Name: "npm ci", Argv: []string{npm, "ci", "--omit=dev", "--no-audit", "--no-fund"}, Dir: dir, Env: env, Mark: req.Mark, Log: req.Log,
 	})

@@ -28,7 +28,7 @@ func (b *Builder) python(ctx context.Context, req Request) (recipe, error) {
 	if err != nil {
 		return recipe{}, err
 	}
-	ix, err := indexesOf(req)
+	ix, err := indexesOf(req, b.cfg.Index)
 	if err != nil {
 		return recipe{}, err
 	}
@@ -89,11 +89,11 @@ const askVersion = `import sys; print('%d.%d.%d' % sys.version_info[:3]); print(
 // interpreter finds a python of the wanted version ("3.11", "3.11.4", or "" for any 3).
 func (b *Builder) interpreter(ctx context.Context, want, uv string) (interpreter, error) {
 	names := []string{"python3", "python"}
-	if want != "" {
-		names = append([]string{"python" + want, "python" + short(want)}, names...)
-	}
 	if b.cfg.Python != "" {
 		names = []string{b.cfg.Python}
+	}
+	if want != "" {
+		names = append(names, "python"+want, "python"+short(want))
 	}
 	var found []string
 	for _, name := range names {
@@ -120,7 +120,10 @@ func (b *Builder) interpreter(ctx context.Context, want, uv string) (interpreter
 		return interpreter{}, fmt.Errorf("%w: python.version asks for Python %s and this machine has %s; install it, install uv, or change python.version",
 			ErrNoTool, want, found[0])
 	}
-	return interpreter{}, fmt.Errorf("%w: python3 is not on the PATH; install it (Debian, Ubuntu: apt install python3 python3-venv), or set `runtime: command` when this is no Python service", ErrNoTool)
+	if len(found) > 0 {
+		return interpreter{}, fmt.Errorf("%w: %s is Python %s and a Python 3 is needed; install it (Debian, Ubuntu: apt install python3 python3-venv)", ErrNoTool, names[0], found[0])
+	}
+	return interpreter{}, fmt.Errorf("%w: %s is not on the PATH; install it (Debian, Ubuntu: apt install python3 python3-venv), or set `runtime: command` when this is no Python service", ErrNoTool, names[0])
 }
 
 func ask(ctx context.Context, path string) (interpreter, error) {

@@ -23,6 +23,7 @@ import (
 const (
 	maxIncludes = 50
 	maxHashed   = 16 << 20 // bytes; larger wheels count with name and size
+	maxLocal    = 20000    // files of a folder that is installed from
 )
 
 // requirements are what a Python service needs, and what that depends on.
@@ -107,7 +108,9 @@ var (
 	include  = regexp.MustCompile(`^(?:-r|-c|--requirement|--constraint)(?:\s*=\s*|\s+|\b)(\S+)$`)
 	editable = regexp.MustCompile(`^(-e|--editable)\b`)
 	local    = regexp.MustCompile(`^(?:[A-Za-z0-9._-]+(?:\[[^\]]*\])?\s*@\s*)?(?:file:(?://)?)?((?:\.{1,2}(?:/|$)|/)[^;#\s]*)`)
-	comment  = regexp.MustCompile(`(^|\s)#.*$`)
+	// The folder may also be a page of links, which is in the key by its address.
+	findLinks = regexp.MustCompile(`^(?:-f|--find-links)(?:\s*=\s*|\s+)(\S+)`)
+	comment   = regexp.MustCompile(`(^|\s)#.*$`)
 )
 
 func (r *reqReader) read(file string) error {
@@ -147,7 +150,7 @@ func (r *reqReader) line(dir, line string) error {
 	case editable.MatchString(line):
 		return fmt.Errorf("%w: editable packages point into a release that is replaced; name the package itself (`./path` instead of `-e ./path`)", ErrBad)
 	case strings.HasPrefix(line, "-"):
-		return nil // an option; the whole text is in the key
+		return r.option(dir, line) // the whole text is in the key
 	}
 	r.out.lines++
 	if m := local.FindStringSubmatch(line); m != nil {
@@ -160,6 +163,21 @@ func (r *reqReader) line(dir, line string) error {
 		return err
 	}
 	return nil
+}
+
+// option adds the wheels of a folder that an option names: the text stays the same when they change.
+func (r *reqReader) option(dir, line string) error {
+	m := findLinks.FindStringSubmatch(line)
+	if m == nil || strings.Contains(m[1], "://") {
+		return nil
+	}
+	p := m[1]
+	if !filepath.IsAbs(p) {
+		p = filepath.Join(dir, p)
+	}
+	sums, err := contents(p)
+	r.out.sum = append(r.out.sum, sums...)
+	return err
 }
 
 // contents are the names, sizes and, where not large, the content hashes of a file or of all files of a folder.
@@ -177,7 +195,9 @@ func contents(path string) ([]string, error) {
 		if err != nil {
 			return err
 		}
-		out = append(out, rel, fmt.Sprint(info.Size()))
+		if out = append(out, rel, fmt.Sprint(info.Size())); len(out) > 3*maxLocal {
+			return fmt.Errorf("%w: %s holds more than %d files", ErrBad, path, maxLocal)
+		}
 		if info.Size() > maxHashed {
 			return nil
 		}
@@ -227,10 +247,14 @@ type indexes struct {
 	listing       []string
 }
 
-func indexesOf(req Request) (indexes, error) {
+// indexesOf takes what the manifest names; fallback is the index of a service that names nothing.
+func indexesOf(req Request, fallback string) (indexes, error) {
 	p := req.Manifest.Python
 	ix := indexes{index: p.Index, extra: p.ExtraIndexes}
 	if p.Wheelhouse == "" {
+		if ix.index == "" {
+			ix.index = fallback
+		}
 		return ix, nil
 	}
 	if !filepath.IsLocal(p.Wheelhouse) {
