@@ -150,6 +150,9 @@ func (d *Daemon) Run(ctx context.Context) error {
 	deploying.start("deploys", d.deployer.Run)
 	deploying.start("api", d.serveAPI)
 	deploying.start("retention", d.retain)
+	if err := d.keeper.Ready(ctx); err != nil {
+		return errors.Join(fmt.Errorf("tell the keeper that the daemon serves: %w", err), run.stop())
+	}
 	d.log.Info("daemon ready", "api", urlOf(d.cfg.Listeners[listenAPI].Addr()), "gateway", urlOf(d.cfg.Listeners[listenGateway].Addr()))
 	run.wait()
 	return run.stop()

@@ -44,12 +44,17 @@ func RunKeeper(ctx context.Context, s configs.Settings, o KeeperOptions) error {
 	if err := dir.prepare(); err != nil {
 		return err
 	}
+	manager, err := procs.FindServiceManager(os.Getenv, os.Getpid())
+	if err != nil {
+		return fmt.Errorf("%w: correct the environment this is started with", err)
+	}
 	k, err := procs.NewKeeper(procs.KeeperConfig{
 		RunDir:    dir.Run(),
 		Logger:    o.Logger,
 		Listen:    func() (map[string]net.Listener, error) { return listen(dir, s, o.Version) },
 		Child:     &procs.ChildSpec{Argv: o.Worker, Env: os.Environ(), Refused: ExitRefused},
 		Version:   o.Version,
+		Manager:   manager,
 		Subreaper: true,
 		Cgroups:   true,
 	})

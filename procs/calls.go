@@ -142,6 +142,14 @@ func (c *Client) Version(ctx context.Context) (Hello, error) {
 	return hello, c.call(ctx, verbVersion, nil, &hello)
 }
 
+// Ready tells the keeper that this process, its daemon, serves. A keeper of before version 2 is not told: it does not ask.
+func (c *Client) Ready(ctx context.Context) error {
+	if c.hello.Protocol < since[verbReady] {
+		return nil
+	}
+	return c.call(ctx, verbReady, nil, nil)
+}
+
 // Shutdown makes the keeper stop the daemon and everything else, as a SIGTERM would. It does not wait: see Done.
 func (c *Client) Shutdown(ctx context.Context) error {
 	return c.call(ctx, verbShutdown, nil, nil)

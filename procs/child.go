@@ -3,6 +3,9 @@ package procs
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -35,12 +38,45 @@ type child struct {
 	spec      ChildSpec
 	listeners *listenerSet
 	nonce     string
+	tell      func(lines ...string) // tells the service manager
+
+	mu       sync.Mutex
+	pid      int // of the process that runs now; 0 when none does
+	readyPID int // the last that said it serves
 }
 
 func newChild(h *host, spec ChildSpec, listeners *listenerSet) *child {
 	spec.Grace = orDefault(spec.Grace, childGrace)
 	spec.Dir = orDefault(spec.Dir, h.runDir)
-	return &child{host: h, spec: spec, listeners: listeners, nonce: h.newNonce()}
+	spec.Env = without(spec.Env, managerVariables...)
+	return &child{host: h, spec: spec, listeners: listeners, nonce: h.newNonce(), tell: func(...string) {}}
+}
+
+// without is env without the named variables.
+func without(env []string, names ...string) []string {
+	return slices.DeleteFunc(slices.Clone(env), func(kv string) bool {
+		name, _, _ := strings.Cut(kv, "=")
+		return slices.Contains(names, name)
+	})
+}
+
+// begun notes which process is the daemon now; 0 for none.
+func (c *child) begun(pid int) { c.note(func() { c.pid = pid }) }
+
+// markReady notes that the process pid serves.
+func (c *child) markReady(pid int) { c.note(func() { c.readyPID = pid }) }
+
+// note tells the manager when the daemon has become ready. It may say so before this process knows its pid.
+func (c *child) note(change func()) {
+	c.mu.Lock()
+	before := c.pid != 0 && c.readyPID == c.pid
+	change()
+	ready := c.pid != 0 && c.readyPID == c.pid
+	c.mu.Unlock()
+	if ready && !before {
+		c.host.log.Info("daemon ready")
+		c.tell("READY=1", "STATUS=serving")
+	}
 }
 
 // run keeps the child running until ctx ends, then ends it. idle reports that the keeper runs nothing else.
@@ -56,6 +92,7 @@ func (c *child) run(ctx context.Context, idle func() bool) (refused error) {
 			refused = ErrRefused
 			break
 		}
+		c.tell("STATUS=the daemon has ended and is started again; services go on")
 		up := c.host.now().Sub(began)
 		if up >= childStable {
 			pause = childBackoff
@@ -94,6 +131,8 @@ func (c *child) once(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	c.begun(p.pid)
+	defer c.begun(0)
 	c.host.log.Info("daemon started", "pid", p.pid)
 	exits := make(chan Exit, 1)
 	p.watch(func(exit Exit) { exits <- exit })

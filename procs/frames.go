@@ -14,11 +14,8 @@ import (
 // maxFrame bounds one frame, its newline included.
 const maxFrame = 1 << 20
 
-// The protocol versions this package speaks.
-const (
-	minProtocol = 1
-	maxProtocol = 1
-)
+// minProtocol is the oldest version of the protocol this package speaks; maxProtocol is the newest.
+const minProtocol = 1
 
 // frame is one line of JSON. A request has Verb and Body, an answer the ID of its request and Body or Error, an
 // event the ID of its watch and Event.

@@ -3,6 +3,7 @@ package procs
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -163,7 +164,7 @@ func helperLeaf(args []string) int {
 }
 
 // helperDaemon accepts on its inherited listener and says who it is.
-func helperDaemon([]string) int {
+func helperDaemon(args []string) int {
 	listeners, err := InheritedListeners()
 	if err != nil || listeners["api"] == nil {
 		fmt.Fprintln(os.Stderr, "no listener:", err)
@@ -172,6 +173,16 @@ func helperDaemon([]string) int {
 	term := make(chan os.Signal, 1)
 	signal.Notify(term, syscall.SIGTERM)
 	go serveHello(listeners["api"])
+	if len(args) > 0 { // the keeper's socket
+		client, err := Dial(context.Background(), args[0])
+		if err == nil {
+			err = errors.Join(client.Ready(context.Background()), client.Close())
+		}
+		if err != nil && !errors.Is(err, net.ErrClosed) {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
 	<-term
 	return 0
 }

@@ -30,6 +30,7 @@ type KeeperConfig struct {
 	Subreaper bool
 	// Cgroups puts every instance into a cgroup v2 of its own where one can be had.
 	Cgroups bool
+	Manager ServiceManager // told when the keeper is ready, stops, and lives
 
 	Now  func() time.Time // time.Now when nil
 	Rand func() float64   // in [0,1); for the jitter of backoffs
@@ -42,6 +43,7 @@ type Keeper struct {
 	socket    net.Listener
 	child     *child
 	listeners *listenerSet
+	manager   ServiceManager
 	version   string
 	startedAt time.Time
 	stop      context.CancelFunc // set by Run
@@ -61,7 +63,7 @@ func NewKeeper(cfg KeeperConfig) (k *Keeper, err error) {
 			return nil, fmt.Errorf("make the keeper's directory: %w", err)
 		}
 	}
-	k = &Keeper{version: cfg.Version, instances: make(map[string]*instance)}
+	k = &Keeper{manager: cfg.Manager, version: cfg.Version, instances: make(map[string]*instance)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, k.Close())
@@ -80,6 +82,7 @@ func NewKeeper(cfg KeeperConfig) (k *Keeper, err error) {
 	}
 	if cfg.Child != nil {
 		k.child = newChild(k.host, *cfg.Child, k.listeners)
+		k.child.tell = k.tell
 	}
 	k.socket, err = listenUnix(filepath.Join(cfg.RunDir, SocketName))
 	return k, err
@@ -144,10 +147,16 @@ func (k *Keeper) Run(ctx context.Context) error {
 	}
 	server := newServer(k)
 	owned.Go(func() { server.serve(k.socket) })
+	if k.manager.Watchdog > 0 {
+		owned.Go(func() { k.feedWatchdog(background) })
+	}
+	context.AfterFunc(ctx, func() { k.tell("STOPPING=1", "STATUS=stopping the daemon and all services") })
 	var err error
 	if k.child != nil {
+		k.tell("STATUS=starting the daemon")
 		err = k.child.run(ctx, func() bool { return len(k.statuses()) == 0 })
 	} else {
+		k.tell("READY=1", "STATUS=serving")
 		<-ctx.Done()
 	}
 	err = errors.Join(err, k.stopAll(), k.socket.Close(), removeIfThere(k.Socket()))

@@ -2,7 +2,7 @@ package procs
 
 import "time"
 
-// The verbs of the protocol, version 1.
+// The verbs of the protocol.
 const (
 	verbHello    = "hello"    // helloRequest → Hello; must be the first
 	verbApply    = "apply"    // applyRequest → []result
@@ -16,7 +16,12 @@ const (
 	verbWatch    = "watch"    // watchRequest → nothing, then events
 	verbShutdown = "shutdown" // nothing → nothing
 	verbVersion  = "version"  // nothing → Hello
+
+	verbReady = "ready" // nothing → nothing; the daemon says that it serves
 )
+
+// since is the version of the protocol a verb came with, for those that are younger than the first.
+var since = map[string]int{verbReady: 2}
 
 // The events of a watch. After eventResync all statuses follow as eventStatus, then eventSynced: what was not
 // among them is gone.

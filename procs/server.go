@@ -88,6 +88,7 @@ type session struct {
 	conn    net.Conn
 	in      *frameReader
 	out     frameWriter
+	version int // of the protocol, agreed on in hello
 	ctx     context.Context
 	cancel  context.CancelFunc
 	pending sync.WaitGroup
@@ -145,12 +146,11 @@ func (c *session) hello() error {
 	if err := json.Unmarshal(f.Body, &want); err != nil {
 		return fmt.Errorf("%w: hello: %w", errFrame, err)
 	}
-	version, err := agree(want)
-	if err != nil {
+	if c.version, err = agree(want); err != nil {
 		c.refuse(f.ID, err)
 		return err
 	}
-	c.answer(f.ID, c.keeper.hello(version))
+	c.answer(f.ID, c.keeper.hello(c.version))
 	return nil
 }
 

@@ -12,6 +12,9 @@ type waiting func(context.Context) (any, error)
 
 // dispatch begins a request. What it does to instances is in their inboxes when it returns.
 func (c *session) dispatch(f frame) (waiting, error) {
+	if need := since[f.Verb]; need > c.version {
+		return nil, fmt.Errorf("%w: verb %q needs version %d of the protocol, agreed is %d", ErrInvalidRequest, f.Verb, need, c.version)
+	}
 	switch f.Verb {
 	case verbApply:
 		return decode(f, c.keeper.beginApply)
@@ -27,12 +30,16 @@ func (c *session) dispatch(f frame) (waiting, error) {
 		return decode(f, func(req watchRequest) (waiting, error) { return c.beginWatch(f.ID, req) })
 	case verbVersion:
 		return answered(c.keeper.hello(maxProtocol)), nil
+	case verbReady:
+		return noAnswer, c.daemonReady()
 	case verbShutdown:
 		c.keeper.stop()
-		return answered(nil), nil
+		return noAnswer, nil
 	}
 	return nil, fmt.Errorf("%w: verb %q is unknown to this keeper", ErrInvalidRequest, f.Verb)
 }
+
+func noAnswer(context.Context) (any, error) { return nil, nil }
 
 func decode[T any](f frame, begin func(T) (waiting, error)) (waiting, error) {
 	var body T
@@ -158,6 +165,9 @@ func (k *Keeper) beginList(req listRequest) (waiting, error) {
 func (c *session) beginWatch(id uint64, req watchRequest) (waiting, error) {
 	return func(context.Context) (any, error) {
 		c.pending.Go(func() { c.watch(id, req.From) })
+		if c.version < since[verbReady] { // a daemon that cannot say so; by its watch it is at work
+			return nil, c.daemonReady()
+		}
 		return nil, nil
 	}, nil
 }

@@ -1,0 +1,6 @@
+//go:build !keeper_protocol1
+
+package procs
+
+// maxProtocol is the newest version of the protocol this package speaks.
+const maxProtocol = 2
