@@ -147,6 +147,15 @@ func (q LogsQuery) values() url.Values {
 	return v
 }
 
+func (q EventsQuery) values() url.Values {
+	v := url.Values{"service": q.Services}
+	setTime(v, "since", q.Since)
+	if q.Follow {
+		v.Set("follow", "true")
+	}
+	return v
+}
+
 func set(v url.Values, key, value string) {
 	if value != "" {
 		v.Set(key, value)

@@ -36,6 +36,11 @@ func (c *Client) Logs(ctx context.Context, query LogsQuery) iter.Seq2[LogLine, e
 	return streamLines[LogLine](ctx, c, Prefix+"/logs", query.values())
 }
 
+// Events reads what happened, oldest first; with Follow it goes on until ctx ends or the caller breaks off.
+func (c *Client) Events(ctx context.Context, query EventsQuery) iter.Seq2[Event, error] {
+	return streamLines[Event](ctx, c, Prefix+"/events", query.values())
+}
+
 // streamItem is one line of a stream: a value, or the problem that ended it.
 type streamItem[T any] struct {
 	value T

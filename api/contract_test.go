@@ -11,6 +11,7 @@ import (
 // What the daemon wires in fits as it is.
 var (
 	_ Services = (*services.Manager)(nil)
+	_ Events   = (*services.Events)(nil)
 	_ Deploys  = (*deploy.Deployer)(nil)
 	_ History  = (*store.Store)(nil)
 	_ Records  = (*records.Archive)(nil)

@@ -97,6 +97,7 @@ type Deps struct {
 	Logs     Logs
 	Records  Records
 	Recorder Recorder
+	Events   Events
 	Info     Info
 	Token    string           // bearer token of callers that do not come through the unix socket
 	Kinds    []Kind           // errors of packages that api does not know
@@ -117,6 +118,7 @@ func (d *Deps) check() error {
 	need(d.Logs != nil, "Logs")
 	need(d.Records != nil, "Records")
 	need(d.Recorder != nil, "Recorder")
+	need(d.Events != nil, "Events")
 	need(d.Info != nil, "Info")
 	need(d.Token != "", "Token")
 	if d.Logger == nil {

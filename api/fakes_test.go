@@ -43,6 +43,7 @@ type backend struct {
 	filter   records.Filter
 	sel      LogSelection
 	request  deploy.Request
+	happened services.Events
 }
 
 func newBackend() *backend {
@@ -218,7 +219,7 @@ func (b *backend) Healthy(context.Context) error { return b.note("healthy") }
 func newServer(t testing.TB, b *backend) *Server {
 	t.Helper()
 	s, err := New(Deps{
-		Services: b, Deploys: b, History: b, Logs: logReader{b}, Records: recordReader{b}, Recorder: b, Info: b,
+		Services: b, Deploys: b, History: b, Logs: logReader{b}, Records: recordReader{b}, Recorder: b, Info: b, Events: &b.happened,
 		Token: testToken, Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return testNow },
 	})
 	if err != nil {

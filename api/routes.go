@@ -29,6 +29,7 @@ func (s *Server) routes() {
 		"What happens in a deploy: the steps so far, then steps and log lines as they come, last an event of type end", s.deployEvents)
 
 	stream[LogLine](s, "/logs", logs, "logs", "Log lines in the order of time", s.logs)
+	stream[Event](s, "/events", services, "events", "The last 1000 things that happened to services and deploys, and new ones as they come", s.events)
 
 	get(s, "/records", records, "listRecords", "Records without headers and bodies, newest first", s.listRecords)
 	get(s, "/records/stats", records, "recordStats", "What is kept, and what the recorder has accounted for", s.recordStats)

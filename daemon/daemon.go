@@ -46,6 +46,7 @@ type Daemon struct {
 	keeper   *procs.Client
 	services *services.Manager
 	deployer *deploy.Deployer
+	deploys  *deployNews
 	api      *api.Server
 }
 
@@ -101,8 +102,14 @@ func (d *Daemon) wire() error {
 		Dirs:       services.Dirs{Envs: d.dir.Envs(), Logs: d.dir.Logs()},
 		GatewayURL: urlOf(d.cfg.Listeners[listenGateway].Addr()),
 	})
+	d.deploys = &deployNews{
+		news: make(chan deploy.Event, deployBacklog), lookup: d.store.Deploy, tell: d.services.Tell,
+		lost: func(ev deploy.Event) {
+			d.log.Warn("event of a deploy not told", "deploy", ev.Deploy, "state", ev.State)
+		},
+	}
 	d.deployer = deploy.New(deploy.Deps{
-		Store: d.store, Fleet: d.services, Lines: d.lastLines, HTTP: &http.Client{Timeout: 10 * time.Second}, Logger: d.log,
+		Store: d.store, Fleet: d.services, Notify: d.deploys.notify, Lines: d.lastLines, HTTP: &http.Client{Timeout: 10 * time.Second}, Logger: d.log,
 		Sources: &deploy.Origins{Mirrors: gitea.NewMirrors(d.dir.Repos(), d.log), Forge: d.forge},
 		Envs:    envs.New(envs.Config{Root: d.dir.Envs(), UV: uvProgram(s.Deploy.UV), Python: s.Deploy.Python, Node: s.Deploy.Node, Index: s.Deploy.PipIndex, Logger: d.log}),
 		Dirs:    deploy.Dirs{Releases: d.dir.Releases(), Envs: d.dir.Envs(), Logs: d.dir.Logs()},
@@ -146,6 +153,8 @@ func (d *Daemon) Run(ctx context.Context) error {
 	}
 	serving := run.stage()
 	serving.start("gateway", func(ctx context.Context) error { return d.gateway.Serve(ctx, d.cfg.Listeners[listenGateway]) })
+	telling := run.stage()
+	telling.start("deploy events", d.deploys.run)
 	deploying := run.stage()
 	deploying.start("deploys", d.deployer.Run)
 	deploying.start("api", d.serveAPI)

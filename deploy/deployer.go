@@ -35,6 +35,7 @@ type Deps struct {
 	Sources Sources
 	Envs    *envs.Builder
 	Lines   func(instance string, n int) []string
+	Notify  func(Event)  // gets every change of state of a deploy and its steps; must not wait. May be nil
 	HTTP    *http.Client // asks instances for their interface
 	Logger  *slog.Logger
 	Dirs    Dirs
@@ -106,8 +107,10 @@ func New(d Deps) *Deployer {
 		d.Lines = func(string, int) []string { return nil }
 	}
 	d.Limits.fill()
+	events := newHub()
+	events.notify = d.Notify
 	return &Deployer{
-		Deps: d, log: d.Logger, hub: newHub(), build: make(chan struct{}, d.Slots), wake: make(chan struct{}, 1),
+		Deps: d, log: d.Logger, hub: events, build: make(chan struct{}, d.Slots), wake: make(chan struct{}, 1),
 		jobs: map[int64]context.CancelCauseFunc{}, committed: map[int64]bool{}, ended: make(chan struct{}),
 		inWork: map[string]bool{},
 	}
@@ -262,6 +265,7 @@ func (d *Deployer) enqueue(ctx context.Context, row store.Deploy, w wishes) (sto
 		}
 	}
 	d.hub.open(row.ID)
+	d.hub.publish(Event{Deploy: row.ID, State: string(store.DeployQueued), At: d.Now()})
 	for _, old := range replaced {
 		d.announce(old)
 	}

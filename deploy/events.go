@@ -18,6 +18,7 @@ const replayed = 200
 type hub struct {
 	mu     sync.Mutex
 	topics map[int64]*topic
+	notify func(Event) // gets every change of state; never waits
 }
 
 type topic struct {
@@ -80,6 +81,9 @@ func (h *hub) subscribe(id int64) (events <-chan Event, stop func()) {
 // publish hands an event to every subscriber. A slow one loses lines; one that is too slow even for states is cut
 // off, which it sees by its closed channel.
 func (h *hub) publish(ev Event) {
+	if h.notify != nil && ev.State != "" {
+		h.notify(ev)
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	t, ok := h.topics[ev.Deploy]

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"aictl/store"
@@ -41,6 +42,9 @@ func (m *Manager) spawn(ctx context.Context, name string) error {
 	}
 	if err := m.rebase(ctx, svc, rel); err != nil {
 		return err
+	}
+	if svc.Wanted != store.WantedRunning {
+		m.tellService(EventServiceStarted, name, nil)
 	}
 	return m.results(m.Keeper.StartAll(ctx, m.liveIDs(name)))
 }
@@ -112,7 +116,8 @@ func (m *Manager) loadLive(ctx context.Context, name string) (store.Service, sto
 // Stop takes a service out of the gateway, lets its requests end and stops its instances in parallel.
 func (m *Manager) Stop(ctx context.Context, name string) error {
 	defer m.locks.lock(name)()
-	if _, err := m.Store.Service(ctx, name); err != nil {
+	svc, err := m.Store.Service(ctx, name)
+	if err != nil {
 		return fmt.Errorf("service %s: %w", name, err)
 	}
 	if err := m.want(ctx, name, store.WantedStopped); err != nil {
@@ -120,7 +125,11 @@ func (m *Manager) Stop(ctx context.Context, name string) error {
 	}
 	ids := m.liveIDs(name)
 	m.drainAll(ctx, ids)
-	return m.results(m.Keeper.StopAll(ctx, ids, true))
+	err = m.results(m.Keeper.StopAll(ctx, ids, true))
+	if err == nil && svc.Wanted == store.WantedRunning {
+		m.tellService(EventServiceStopped, name, nil)
+	}
+	return err
 }
 
 // want stores the wanted state and lets routing know it.
@@ -171,6 +180,7 @@ func (m *Manager) Restart(ctx context.Context, name string) error {
 
 func (m *Manager) restartOne(ctx context.Context, name, id string) error {
 	defer m.locks.lock(name)()
+	m.ask(id)
 	s, err := m.Keeper.RestartWait(ctx, id, "asked by the user")
 	if err != nil {
 		return fmt.Errorf("restart %s: %w", id, err)
@@ -194,7 +204,11 @@ func (m *Manager) Scale(ctx context.Context, name string, n int) error {
 	if err != nil {
 		return fmt.Errorf("scale %s: %w", name, err)
 	}
-	return m.Store.SetReplicas(ctx, name, n, true)
+	if err := m.Store.SetReplicas(ctx, name, n, true); err != nil {
+		return err
+	}
+	m.tellService(EventServiceScaled, name, map[string]string{"replicas": strconv.Itoa(n), "before": strconv.Itoa(svc.Replicas)})
+	return nil
 }
 
 // grow adds n live instances. What could not be started is taken back.
@@ -229,6 +243,7 @@ func (m *Manager) Remove(ctx context.Context, name string) error {
 	defer m.mu.Unlock()
 	delete(m.services, name)
 	m.publish(name)
+	m.emit(Event{Kind: EventServiceRemoved, Service: name})
 	return nil
 }
 

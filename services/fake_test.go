@@ -191,7 +191,7 @@ func (k *fakeKeeper) RemoveAll(_ context.Context, ids []string) ([]procs.Result,
 		k.end(id)
 		delete(k.specs, id)
 		delete(k.status, id)
-		return procs.Status{}
+		return procs.Status{ID: id, State: procs.StateRemoved}
 	})
 }
 

@@ -80,6 +80,7 @@ type Manager struct {
 	seen      map[string]procs.Status // the keeper's word on every instance, also on unknown ones
 	changed   chan struct{}           // closed and replaced at every change
 	cpu       map[string]cpuSample
+	events    Events
 }
 
 // service is what routing needs to know of a service.
@@ -114,6 +115,7 @@ type instance struct {
 	verdict health.Verdict
 	reason  string
 	since   time.Time // when this daemon took it up
+	asked   bool      // its process was asked to end, so that another takes its place
 }
 
 // serves reports whether the gateway may send requests to i.
@@ -177,6 +179,7 @@ func (m *Manager) hear(r health.Report) {
 	}
 	was := i.verdict
 	i.verdict, i.reason = r.Verdict, r.Reason
+	m.judged(i, was, r)
 	m.publish(i.Service)
 	m.mu.Unlock()
 	if was != r.Verdict && r.Verdict != health.Starting {
@@ -196,12 +199,14 @@ func (m *Manager) Observe(s procs.Status) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if s.State == procs.StateRemoved {
+		m.changes(m.seen[s.ID], s)
 		delete(m.seen, s.ID)
 		return
 	}
 	if s.Seq < m.seen[s.ID].Seq {
 		return // an answer to a call overtook it
 	}
+	m.changes(m.seen[s.ID], s)
 	m.seen[s.ID] = s
 	if i, ok := m.instances[s.ID]; ok {
 		m.take(i, s)

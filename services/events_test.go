@@ -1,0 +1,134 @@
+package services
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"aictl/procs"
+)
+
+func TestEventsAreKeptInARing(t *testing.T) {
+	var e Events
+	_, _, more := e.Read(0)
+	for range keptEvents + 5 {
+		e.Publish(Event{Kind: EventInstanceStarted})
+	}
+	select {
+	case <-more:
+	default:
+		t.Error("a waiting reader was not told")
+	}
+	for _, tc := range []struct{ after, lost, first, count uint64 }{
+		{0, 5, 6, keptEvents},
+		{4, 1, 6, keptEvents},
+		{5, 0, 6, keptEvents},
+		{keptEvents + 4, 0, keptEvents + 5, 1},
+		{keptEvents + 5, 0, 0, 0},
+	} {
+		got, lost, _ := e.Read(tc.after)
+		var first uint64
+		if len(got) > 0 {
+			first = got[0].Seq
+		}
+		if lost != tc.lost || first != tc.first || uint64(len(got)) != tc.count {
+			t.Errorf("after %d: %d lost, first %d, %d in all; want %+v", tc.after, lost, first, len(got), tc)
+		}
+	}
+	if e.Last() != keptEvents+5 {
+		t.Errorf("last is %d", e.Last())
+	}
+}
+
+func TestKindsOf(t *testing.T) {
+	begun := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+	up := procs.Status{State: procs.StateRunning, PID: 10, StartedAt: begun}
+	stopping := procs.Status{State: procs.StateStopping, PID: 10, StartedAt: begun}
+	exit := &procs.Exit{At: begun.Add(time.Minute), Code: 1}
+	ending := procs.Status{State: procs.StateStopping, PID: 10, StartedAt: begun, LastExit: exit}
+	backoff := procs.Status{State: procs.StateBackoff, LastExit: exit}
+	again := procs.Status{State: procs.StateStarting, PID: 11, StartedAt: begun.Add(2 * time.Minute), LastExit: exit}
+	for _, tc := range []struct {
+		name    string
+		was, is procs.Status
+		wished  bool
+		want    string
+	}{
+		{"spawned", procs.Status{State: procs.StateStarting}, up, false, "started"},
+		{"healthy is the prober's to tell", procs.Status{State: procs.StateStarting, PID: 10}, up, false, ""},
+		{"exit seen before the tree is gone", up, ending, false, "exited"},
+		{"the tree follows", ending, backoff, false, "backoff"},
+		{"exit and end at once", up, backoff, false, "exited backoff"},
+		{"gave up", up, procs.Status{State: procs.StateFatal, LastExit: exit}, false, "exited fatal"},
+		{"restarted at once", up, again, false, "exited started"},
+		{"restarted by wish", up, again, true, "stopped started"},
+		{"after backoff", backoff, again, false, "started"},
+		{"could not be spawned", procs.Status{State: procs.StateStarting}, procs.Status{State: procs.StateBackoff}, false, "backoff"},
+		{"stop begins", up, stopping, true, ""},
+		{"stop ends", stopping, procs.Status{State: procs.StateStopped, LastExit: exit}, true, "stopped"},
+		{"whole stop at once", up, procs.Status{State: procs.StateStopped, LastExit: exit}, true, "stopped"},
+		{"stopped, then the tree is gone", ending, procs.Status{State: procs.StateStopped, LastExit: exit}, true, ""},
+		{"removed", up, procs.Status{State: procs.StateRemoved, LastExit: exit}, false, "stopped"},
+		{"said again", up, up, false, ""},
+	} {
+		var got []string
+		for _, k := range kindsOf(tc.was, tc.is, tc.wished) {
+			got = append(got, strings.TrimPrefix(string(k), "instance."))
+		}
+		if strings.Join(got, " ") != tc.want {
+			t.Errorf("%s: %q, want %q", tc.name, got, tc.want)
+		}
+	}
+}
+
+// told are the kinds of events about a service so far.
+func (r *rig) told(service string) []string {
+	var kinds []string
+	all, _, _ := r.Events().Read(0)
+	for _, ev := range all {
+		if ev.Service == service {
+			kinds = append(kinds, string(ev.Kind))
+		}
+	}
+	return kinds
+}
+
+func TestTheLifeOfAServiceIsTold(t *testing.T) {
+	r := newRig(t)
+	r.deploy(t, "ocr", 1)
+	expect := func(what string, want ...string) {
+		t.Helper()
+		eventually(t, what+": "+strings.Join(want, " "), func() bool { return slices.Equal(r.told("ocr"), want) })
+	}
+	expect("deployed", "instance.started", "instance.healthy")
+	if err := r.Restart(t.Context(), "ocr"); err != nil {
+		t.Fatal(err)
+	}
+	life := []string{"instance.started", "instance.healthy", "instance.stopped", "instance.started", "instance.healthy"}
+	expect("restarted", life...)
+	if err := r.Stop(t.Context(), "ocr"); err != nil {
+		t.Fatal(err)
+	}
+	life = append(life, "instance.stopped", "service.stopped")
+	expect("stopped", life...)
+	if err := r.Stop(t.Context(), "ocr"); err != nil { // once more is no news
+		t.Fatal(err)
+	}
+	if err := r.Start(t.Context(), "ocr"); err != nil {
+		t.Fatal(err)
+	}
+	life = append(life, "service.started", "instance.started", "instance.healthy")
+	expect("started", life...)
+	if err := r.Scale(t.Context(), "ocr", 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Remove(t.Context(), "ocr"); err != nil {
+		t.Fatal(err)
+	}
+	expect("removed", append(life, "instance.stopped", "service.scaled", "service.removed")...)
+	all, _, _ := r.Events().Read(0)
+	if all[0].Instance != "ocr/1" || all[0].Release == "" || all[0].Fields["pid"] == "" || all[0].Time.IsZero() {
+		t.Errorf("event %+v", all[0])
+	}
+}
