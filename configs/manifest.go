@@ -86,12 +86,15 @@ type Resources struct {
 	GPUs   string  `yaml:"gpus,omitempty" json:"gpus,omitempty"`
 }
 
-// Hooks are commands run in the release directory; Release runs after the environment is built, before the start.
+// Hooks are commands run in the release directory; Release runs after the environment is built, before the start,
+// On when something has happened to the service.
 type Hooks struct {
-	Release string `yaml:"release,omitempty" json:"release,omitempty"`
+	Release string      `yaml:"release,omitempty" json:"release,omitempty"`
+	On      []StateHook `yaml:"on,omitempty" json:"on,omitempty"`
 }
 
-// Record says what the recorder keeps. Mode is `normal`, `audit` or `off`; Bodies is `full` or `none`.
+// Record says what the recorder keeps. Mode is `normal` or `off`; `audit`, an answer that
+// leaves only once its record is committed, is reserved and refused: nothing keeps that promise yet. Bodies is `full` or `none`.
 // Session names where a session id is found: `header:NAME`, `cookie:NAME` or `json:$.path` in the request.
 type Record struct {
 	Mode    string   `yaml:"mode" json:"mode"`

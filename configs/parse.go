@@ -135,7 +135,7 @@ func (r *Record) fromWord(word string) bool {
 	return true
 }
 
-func (r *Record) words() string { return "off, normal or audit" }
+func (r *Record) words() string { return "off or normal" }
 
 func isOff(word string) bool {
 	switch strings.ToLower(word) {

@@ -67,9 +67,12 @@ log:
 
 # hooks:
 #   release: python migrate.py   # once per release, before it starts
+#   on:                          # told what happens: the event as JSON on stdin, or by POST
+#     - {events: [fatal, unhealthy], command: "python alert.py"}
+#     - {events: [deploy.failed], url: "https://example.com/hook"}
 
 record:                 # request/response pairs; "record: off" for none
-  mode: normal          # or audit, off
+  mode: normal          # or off
   bodies: full          # or none
   max_body: 1MiB        # of each body; the rest is cut
   # redact: ["$.user.phone", "header:X-Api-Key"]

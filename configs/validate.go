@@ -61,7 +61,7 @@ func (m *Manifest) faults() []Fault {
 	c.between("log.files", m.Log.Files, 1, maxLogFiles)
 	m.Resource.check(&c)
 	c.env(m.Env)
-	c.command("hooks.release", m.Hooks.Release)
+	m.Hooks.check(&c)
 	m.Record.check(&c)
 	m.Python.check(&c)
 	return c.faults
@@ -114,7 +114,11 @@ func (r Resources) check(c *checker) {
 }
 
 func (r Record) check(c *checker) {
-	oneOf(c, "record.mode", r.Mode, "normal", "audit", "off")
+	if r.Mode == "audit" {
+		c.fault("record.mode", "audit is reserved: this version cannot hold an answer back until its record is committed (write normal)")
+	} else {
+		oneOf(c, "record.mode", r.Mode, "normal", "off")
+	}
 	oneOf(c, "record.bodies", r.Bodies, "full", "none")
 	if r.MaxBody <= 0 {
 		c.fault("record.max_body", "must be more than 0 (write bodies: none to keep none)")

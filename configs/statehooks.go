@@ -1,0 +1,61 @@
+package configs
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+)
+
+// StateHook is told of a service's events: Command is run with the event on its stdin, or URL gets it by POST.
+type StateHook struct {
+	Events  []string `yaml:"events" json:"events"`
+	Command string   `yaml:"command,omitempty" json:"command,omitempty"` // split like a shell would, run without one
+	URL     string   `yaml:"url,omitempty" json:"url,omitempty"`
+}
+
+// maxHooks bounds the state hooks of one service.
+const maxHooks = 20
+
+// HookEvents are the events that a state hook may name. A word without a dot is what happens to an instance.
+var HookEvents = []string{
+	"started", "healthy", "unhealthy", "exited", "backoff", "fatal", "stopped",
+	"service.started", "service.stopped", "service.scaled",
+	"deploy.queued", "deploy.running", "deploy.live", "deploy.failed", "deploy.superseded", "deploy.cancelled", "deploy.interrupted",
+}
+
+// Wants reports whether the hook is told of an event of that kind ("instance.fatal").
+func (h StateHook) Wants(kind string) bool {
+	return slices.ContainsFunc(h.Events, func(e string) bool { return e == kind || "instance."+e == kind })
+}
+
+func (h Hooks) check(c *checker) {
+	c.command("hooks.release", h.Release)
+	if len(h.On) > maxHooks {
+		c.fault("hooks.on", "%d hooks are more than the %d a service may have", len(h.On), maxHooks)
+	}
+	for i, on := range h.On {
+		on.check(c, fmt.Sprintf("hooks.on[%d]", i))
+	}
+}
+
+func (h StateHook) check(c *checker, path string) {
+	if len(h.Events) == 0 {
+		c.fault(path, "names no events (write events: [fatal, unhealthy])")
+	}
+	for i, e := range h.Events {
+		oneOf(c, fmt.Sprintf("%s.events[%d]", path, i), e, HookEvents...)
+	}
+	switch {
+	case h.Command == "" && h.URL == "":
+		c.fault(path, "does nothing: give it a command or a url")
+	case h.Command != "" && h.URL != "":
+		c.fault(path, "has a command and a url: write two hooks")
+	case h.Command != "":
+		c.command(path+".command", h.Command)
+	default:
+		u, err := url.Parse(h.URL)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+			c.fault(path+".url", "%q is not a URL (write https://host/path)", clip(h.URL))
+		}
+	}
+}
