@@ -158,7 +158,7 @@ func (m *Manager) register(row store.Instance, spec procs.Spec, man configs.Mani
 	i := &instance{
 		Instance: row, spec: spec, since: time.Now(),
 		route:  gateway.Target{Instance: row.ID, Release: row.Release, Addr: net.JoinHostPort(host, strconv.Itoa(row.Port))},
-		record: gateway.Route{Record: man.Record},
+		record: gateway.Route{Record: man.Record}, hooks: man.Hooks.On,
 	}
 	if !man.Health.Disabled {
 		i.policy = policyOf(man.Health)

@@ -18,15 +18,33 @@ func (m *Manager) Tell(ev Event) {
 	m.emit(ev)
 }
 
-// emit publishes an event with the time, the release and the hooks it lacks. Called with the lock held.
+// emit publishes an event with the time and the release it lacks, and has the hooks run that want it. Called with the
+// lock held.
 func (m *Manager) emit(ev Event) {
 	if ev.Time.IsZero() {
 		ev.Time = time.Now()
 	}
+	ev.Time = ev.Time.UTC()
 	if s, ok := m.services[ev.Service]; ok && ev.Release == "" {
 		ev.Release = s.release
 	}
-	m.events.Publish(ev)
+	m.hooks.offer(m.events.Publish(ev), m.hooksFor(ev))
+}
+
+// hooksFor is the instance whose hooks an event is for: its own, else one of the live release. Called with the lock
+// held.
+func (m *Manager) hooksFor(ev Event) *instance {
+	if ev.Instance != "" {
+		return m.instances[ev.Instance]
+	}
+	if s, ok := m.services[ev.Service]; ok {
+		for _, i := range s.slots {
+			if i.Live {
+				return i
+			}
+		}
+	}
+	return nil
 }
 
 // tellService publishes an event about a service.

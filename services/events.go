@@ -32,14 +32,14 @@ const (
 
 // Event is one thing that happened. Seq counts the events of one daemon from 1.
 type Event struct {
-	Seq      uint64
-	Time     time.Time
-	Kind     EventKind
-	Service  string
-	Instance string // "" when it is about the service
-	Release  string
-	Reason   string // for people
-	Fields   map[string]string
+	Seq      uint64            `json:"seq"`
+	Time     time.Time         `json:"time"`
+	Kind     EventKind         `json:"kind"`
+	Service  string            `json:"service"`
+	Instance string            `json:"instance,omitempty"` // "" when it is about the service
+	Release  string            `json:"release,omitempty"`
+	Reason   string            `json:"reason,omitempty"` // for people
+	Fields   map[string]string `json:"fields,omitempty"`
 }
 
 // keptEvents is how many events can still be read.
@@ -53,8 +53,8 @@ type Events struct {
 	more chan struct{} // closed at the next event; made when someone waits
 }
 
-// Publish adds an event and numbers it.
-func (e *Events) Publish(ev Event) {
+// Publish adds an event and returns it with its number.
+func (e *Events) Publish(ev Event) Event {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.last++
@@ -68,6 +68,7 @@ func (e *Events) Publish(ev Event) {
 		close(e.more)
 		e.more = nil
 	}
+	return ev
 }
 
 // Read returns the kept events after the one with the number after, how many of those are not kept any more, and a

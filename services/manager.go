@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"aictl/configs"
 	"aictl/gateway"
 	"aictl/health"
 	"aictl/procs"
@@ -81,6 +82,7 @@ type Manager struct {
 	changed   chan struct{}           // closed and replaced at every change
 	cpu       map[string]cpuSample
 	events    Events
+	hooks     *hooks
 }
 
 // service is what routing needs to know of a service.
@@ -115,7 +117,8 @@ type instance struct {
 	verdict health.Verdict
 	reason  string
 	since   time.Time // when this daemon took it up
-	asked   bool      // its process was asked to end, so that another takes its place
+	hooks   []configs.StateHook
+	asked   bool // its process was asked to end, so that another takes its place
 }
 
 // serves reports whether the gateway may send requests to i.
@@ -128,7 +131,7 @@ func New(d Deps) *Manager {
 	m := &Manager{
 		Deps: d, log: d.Logger, told: make(chan health.Report, 256), failed: make(chan string, 256), done: make(chan struct{}),
 		instances: map[string]*instance{}, services: map[string]*service{}, seen: map[string]procs.Status{},
-		changed: make(chan struct{}), cpu: map[string]cpuSample{},
+		changed: make(chan struct{}), cpu: map[string]cpuSample{}, hooks: newHooks(d.Logger),
 	}
 	m.prober = health.NewProber(m.hear)
 	return m
@@ -138,6 +141,7 @@ func New(d Deps) *Manager {
 func (m *Manager) Run(ctx context.Context) error {
 	defer m.prober.Close()
 	defer close(m.done)
+	defer m.hooks.start(ctx)()
 	for {
 		select {
 		case <-ctx.Done():
