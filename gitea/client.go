@@ -143,7 +143,7 @@ func (c *Client) explain(doing, repo string, err error, res *sdk.Response) error
 	}
 	switch {
 	case res.StatusCode == http.StatusUnauthorized:
-		return fmt.Errorf("%s: %w: the token was refused; make a new one in Gitea under Settings → Applications and run `aictl gitea connect` again", what, ErrAuth)
+		return fmt.Errorf("%s: %w: the token was refused; make a new one in Gitea under Settings → Applications and give it to aictl (AICTL_GITEA_TOKEN or gitea.token_file)", what, ErrAuth)
 	case res.StatusCode == http.StatusForbidden:
 		return fmt.Errorf("%s: %w: the token lacks a scope (%s); it needs at least read:repository and read:user", what, ErrAuth, Mask(err.Error(), c.token))
 	case res.StatusCode == http.StatusNotFound && repo != "":

@@ -61,15 +61,15 @@ func (m *Mirror) classify(doing string, err error) error {
 			return fmt.Errorf("%s: %w", what, ended)
 		}
 	}
-	kind, advice := m.kindOf(err)
+	advice, kind := m.kindOf(err)
 	if kind == nil {
 		return fmt.Errorf("%s: %s", what, Mask(err.Error(), m.auth.secrets()...))
 	}
 	return fmt.Errorf("%s: %w: %s", what, kind, Mask(advice, m.auth.secrets()...))
 }
 
-// kindOf returns the kind of a fault and what to do about it, or nil when it is none that is known.
-func (m *Mirror) kindOf(err error) (kind error, advice string) {
+// kindOf returns what to do about a fault and its kind, or nil when it is none that is known.
+func (m *Mirror) kindOf(err error) (advice string, kind error) {
 	var key *knownhosts.KeyError
 	var dns *net.DNSError
 	var op *net.OpError
@@ -78,30 +78,30 @@ func (m *Mirror) kindOf(err error) (kind error, advice string) {
 	text := err.Error()
 	switch {
 	case IsNoSpace(err):
-		return ErrNoSpace, "free some space below " + m.dir + " or move the data directory"
+		return "free some space below " + m.dir + " or move the data directory", ErrNoSpace
 	case errors.Is(err, git.ErrRepositoryNotExists), errors.Is(err, transport.ErrRepositoryNotFound):
-		return ErrNotRepository, m.notFoundAdvice()
+		return m.notFoundAdvice(), ErrNotRepository
 	case errors.Is(err, transport.ErrEmptyRemoteRepository):
-		return ErrEmpty, "commit and push something first"
+		return "commit and push something first", ErrEmpty
 	case errors.Is(err, transport.ErrAuthenticationRequired), errors.Is(err, transport.ErrAuthorizationFailed),
 		errors.Is(err, transport.ErrInvalidAuthMethod), strings.Contains(text, "unable to authenticate"):
-		return ErrAuth, m.authAdvice()
+		return m.authAdvice(), ErrAuth
 	case errors.As(err, &key) && len(key.Want) > 0:
-		return ErrAuth, "the host key has changed; when that is expected, remove the old line with `ssh-keygen -R HOST` and add the new key"
+		return "the host key has changed; when that is expected, remove the old line with `ssh-keygen -R HOST` and add the new key", ErrAuth
 	case errors.As(err, &key), strings.Contains(text, "known_hosts"), strings.Contains(text, "key is unknown"):
-		return ErrAuth, "the host key is not known; check it and add it with `ssh-keyscan HOST >> ~/.ssh/known_hosts`"
+		return "the host key is not known; check it and add it with `ssh-keyscan HOST >> ~/.ssh/known_hosts`", ErrAuth
 	case errors.As(err, &dns):
-		return ErrUnreachable, fmt.Sprintf("host %s cannot be found; check the name and the DNS settings of this machine", dns.Name)
+		return fmt.Sprintf("host %s cannot be found; check the name and the DNS settings of this machine", dns.Name), ErrUnreachable
 	case errors.As(err, &cert):
-		return ErrUnreachable, "its certificate is not trusted (" + cert.Err.Error() + "); add the authority to this machine's certificates"
+		return "its certificate is not trusted (" + cert.Err.Error() + "); add the authority to this machine's certificates", ErrUnreachable
 	case errors.As(err, &op):
-		return ErrUnreachable, op.Err.Error() + "; check that the server runs and that a proxy or firewall lets this machine through"
+		return op.Err.Error() + "; check that the server runs and that a proxy or firewall lets this machine through", ErrUnreachable
 	case errors.As(err, &status):
-		return ErrUnreachable, fmt.Sprintf("it answered with status %d; look at the server's log", status.StatusCode())
+		return fmt.Sprintf("it answered with status %d; look at the server's log", status.StatusCode()), ErrUnreachable
 	case strings.Contains(text, "pkt-len"), strings.Contains(text, "pkt-line"), strings.Contains(text, "unexpected EOF"):
-		return ErrNotRepository, "the server does not answer as a Git server does; " + m.notFoundAdvice()
+		return "the server does not answer as a Git server does; " + m.notFoundAdvice(), ErrNotRepository
 	}
-	return nil, ""
+	return "", nil
 }
 
 func (m *Mirror) notFoundAdvice() string {
@@ -114,7 +114,7 @@ func (m *Mirror) notFoundAdvice() string {
 func (m *Mirror) authAdvice() string {
 	switch {
 	case strings.HasPrefix(m.url, "http") && m.auth.Token == "":
-		return "the server asks for credentials; connect it with `aictl gitea connect`, or put them into ~/.netrc of the user that runs aictl"
+		return "the server asks for credentials; set gitea.url and its token for aictl, or put them into ~/.netrc of the user that runs aictl"
 	case strings.HasPrefix(m.url, "http"):
 		return "the token was refused; check that it is not revoked and may read this repository"
 	}

@@ -74,11 +74,6 @@ func (m Machine) wanted() bool {
 	return true
 }
 
-// settled says that nothing more happens without a new wish.
-func (m Machine) settled() bool {
-	return m.State == StateStopped || m.State == StateFatal
-}
-
 // next decides what follows ev. now must not be before that of earlier calls by more than a clock step; rnd is
 // a random number in [0,1) for the jitter.
 func next(m Machine, ev Event, now time.Time, rnd float64) (Machine, []Action) {

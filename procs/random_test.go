@@ -9,10 +9,10 @@ import (
 
 // world is what a machine's actions would do to reality.
 type world struct {
-	spawned, dead, tree bool // a process exists; its leader is dead; something of its tree is left
-	timer               Timer
-	spawns              int
-	forgotten           bool
+	spawned, dead bool // a process exists; its leader is dead
+	timer         Timer
+	spawns        int
+	forgotten     bool
 }
 
 // apply does the actions and checks that each is possible.

@@ -104,10 +104,8 @@ func checkID(id string) error {
 	return nil
 }
 
-// escapeID makes a file name of an id; unescapeID is its inverse.
+// escapeID makes a file name of an id.
 func escapeID(id string) string { return url.PathEscape(id) }
-
-func unescapeID(name string) (string, error) { return url.PathUnescape(name) }
 
 // Digest is equal for two specs when a process started by one is as good as one started by the other: it covers
 // program, arguments, directory, environment (in any order) and port. Policies, log and labels are left out: they

@@ -100,14 +100,6 @@ func orDash(s string) string {
 	return s
 }
 
-// count shows n of the noun in English or Chinese: the messages carry the number.
-func (a *app) count(n int, one, many string) string {
-	if n == 1 {
-		return a.t(one, n)
-	}
-	return a.t(many, n)
-}
-
 // parseSince reads a point in time: a span back from now ("10m", "2h", "3d") or a time ("15:04", "2006-01-02",
 // "2006-01-02 15:04:05", RFC 3339).
 func parseSince(text string, now time.Time) (time.Time, error) {

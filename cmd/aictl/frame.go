@@ -48,9 +48,6 @@ func (f *frame) append(text string) error {
 	return err
 }
 
-// forget leaves what is drawn where it is; the next text comes below.
-func (f *frame) forget() { f.lines, f.last = 0, "" }
-
 // height is the terminal's, 0 when unknown.
 func (f *frame) height() int {
 	file, ok := f.screen.Writer.(*os.File)
