@@ -1,6 +1,6 @@
 // Command bench measures aictl beside Supervisor, pm2 and nginx, one after the other on the same machine in one run.
 //
-//	make bench                                # everything, about twelve minutes
+//	make bench                                # everything, about eight minutes
 //	make bench BENCHFLAGS='-only aictl -runs 1 -idle 5s -settle 3s'
 //
 // All services are the same static program (service/service.c), which reports to the benchmark when it runs. The report
