@@ -1,7 +1,12 @@
 """Unit tests: python3 -m unittest discover -s examples/text-classify -t examples/text-classify"""
 
+import http.client
 import json
 import os
+import signal
+import subprocess
+import sys
+import time
 import unittest
 
 import main
@@ -71,6 +76,58 @@ class Predict(unittest.TestCase):
             with self.assertRaises(Refused) as caught:
                 self.service.predict(post(body))
             self.assertEqual(caught.exception.status, status, body[:40])
+
+
+class Serving(unittest.TestCase):
+    """The whole program on a free port."""
+
+    def setUp(self):
+        self.process = subprocess.Popen(
+            [sys.executable, "-B", os.path.join(main.HERE, "main.py")],
+            env={**os.environ, "HOST": "127.0.0.1", "PORT": "0"}, stderr=subprocess.PIPE, text=True,
+        )
+        self.addCleanup(self.end)
+        for line in self.process.stderr:
+            if line.startswith("listening on "):
+                break
+        self.client = http.client.HTTPConnection("127.0.0.1", int(line.rsplit(":", 1)[1]), timeout=10)
+        self.addCleanup(self.client.close)
+
+    def end(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stderr.close()
+
+    def ask(self, method, path, body=None, headers={}):
+        self.client.request(method, path, body, headers)
+        response = self.client.getresponse()
+        return response.status, response.read()
+
+    def test_one_connection_serves_good_and_bad_requests(self):
+        self.client.connect()
+        connection = self.client.sock
+        for method, path, body, status in (
+            ("GET", "/health", None, 200), ("GET", "/info?x=1", None, 200), ("HEAD", "/health", None, 200),
+            ("GET", "/predict", None, 405), ("GET", "/nothing", None, 404), ("POST", "/predict", b"{", 400),
+            ("POST", "/predict", b"{}", 422), ("POST", "/predict", b'{"input_data": "\\ud800"}', 200),
+            ("POST", "/predict", iter([b'{"input_data": ', b'["very nice"]}']), 200),  # chunked
+        ):
+            got, answer = self.ask(method, path, body)
+            self.assertEqual(got, status, (method, path, answer))
+            if method != "HEAD":
+                self.assertEqual("error" in json.loads(answer), status >= 400)
+        self.assertIs(self.client.sock, connection)
+
+    def test_a_body_that_is_too_large_is_refused_unread(self):
+        status, answer = self.ask("POST", "/predict", None, {"Content-Length": str(1 << 40)})
+        self.assertEqual(status, 413, answer)
+
+    def test_sigterm_stops_it_though_a_connection_is_open(self):
+        self.ask("GET", "/health")
+        began = time.monotonic()
+        self.process.send_signal(signal.SIGTERM)
+        self.assertEqual(self.process.wait(10), 0)
+        self.assertLess(time.monotonic() - began, 3)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ const test = require('node:test');
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
+const { spawn } = require('node:child_process');
+const { once } = require('node:events');
 const { analyse, holt, median, robustScale } = require('./trend.js');
 const { predict } = require('./main.js');
 
@@ -68,5 +70,25 @@ test('bad input is refused with a status and a reason', () => {
     ['{"input_data": [null, null, null, 1]}', 422],
   ]) {
     assert.throws(() => predict(Buffer.from(body)), (fault) => fault.status === status && fault.message.length > 10, body);
+  }
+});
+
+test('the program answers, refuses and stops on SIGTERM though a connection is open', async () => {
+  const program = spawn(process.execPath, [path.join(__dirname, 'main.js')], { env: { ...process.env, HOST: '127.0.0.1', PORT: '0' } });
+  try {
+    const [line] = await once(program.stderr.setEncoding('utf8'), 'data');
+    const address = line.match(/http:\S+/)[0];
+    const status = async (url, options) => (await fetch(address + url, options)).status;
+    assert.equal(await status('/health'), 200);
+    assert.equal(await status('/predict', { method: 'POST', body: sample('sunspots.json') }), 200);
+    assert.equal(await status('/predict', { method: 'POST', body: '{' }), 400);
+    assert.equal(await status('/predict'), 405);
+    assert.equal(await status('/nothing'), 404);
+    assert.equal(await status('/predict', { method: 'POST', body: Buffer.alloc((8 << 20) + 1) }).catch(() => 413), 413);
+    const exited = once(program, 'exit');
+    program.kill('SIGTERM');
+    assert.deepEqual(await exited, [0, null]);
+  } finally {
+    program.kill('SIGKILL');
   }
 });

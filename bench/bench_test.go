@@ -1,0 +1,102 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestMedian(t *testing.T) {
+	for _, c := range []struct {
+		values []float64
+		want   float64
+	}{{nil, 0}, {[]float64{3}, 3}, {[]float64{9, 1, 2}, 2}, {[]float64{4, 1, 2, 3}, 2.5}} {
+		if got := median(c.values); got != c.want {
+			t.Errorf("median of %v is %v, want %v", c.values, got, c.want)
+		}
+	}
+}
+
+func TestSeconds(t *testing.T) {
+	for s, want := range map[float64]string{0.00005: "50 µs", 0.0018: "1.8 ms", 0.25: "0.25 s", 1.611: "1.61 s"} {
+		if got := seconds(s); got != want {
+			t.Errorf("%v is %q, want %q", s, got, want)
+		}
+	}
+}
+
+func TestMarkdown(t *testing.T) {
+	r := report{Machine: "M", Options: "O", Nginx: "1.2", Managers: []result{{
+		Name: "x", Version: "1", Start: []float64{0.2}, Cold: []float64{0.3}, Respawn: []float64{0.001, 0.002, 0.003},
+		Log: []float64{2e8}, IdleCPU: 0.25, PSS: map[string]int64{"keeper": 11_000_000, "daemon": 30_000_000},
+	}}, Gateway: []passage{{Name: "direct", Rate: []float64{100}, P50: []float64{0.001}, P99: []float64{0.002}}}}
+	got := r.markdown()
+	for _, want := range []string{
+		"|  | x 1 |\n| --- | --- |\n", "| crash → new process, median (worst) | 2.0 ms (3.0 ms) |", "| log capture | 200 MB/s |",
+		"| memory (PSS) | 41.0 MB (daemon 30.0, keeper 11.0) |", "| direct | 100 | 1.0 ms | 2.0 ms |",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in:\n%s", want, got)
+		}
+	}
+}
+
+// TestService compiles the measured service and does with it what the benchmark does.
+func TestService(t *testing.T) {
+	dir := t.TempDir()
+	program, err := compile(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := newBeacon(filepath.Join(dir, "beacon"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	cmd := exec.Command(program, b.path, "bench-007")
+	cmd.Stdout, cmd.Env = &out, append(os.Environ(), fmt.Sprint("PORT=", address[strings.LastIndex(address, ":")+1:]))
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	seen, err := b.wait("bench-", 1, 10*time.Second)
+	if err != nil || seen["bench-007"].pid != cmd.Process.Pid {
+		t.Errorf("got %v (%v), want pid %d", seen, err, cmd.Process.Pid)
+	}
+	p := passage{address: address, path: "/predict"}
+	if err := poll("the service listens", func() bool {
+		c, err := net.Dial("tcp", address)
+		return err == nil && c.Close() == nil
+	}); err != nil {
+		t.Error(err)
+	}
+	if err := p.load(2, 20*time.Millisecond); err != nil || len(p.Rate) != 1 || p.Rate[0] == 0 {
+		t.Errorf("load: %v, %+v", err, p)
+	}
+	if took, err := b.write("bench-007", 250_000); err != nil || took <= 0 {
+		t.Errorf("write took %s: %v", took, err)
+	}
+	// Its connection is its lease: it ends with the beacon.
+	if err := b.close(); err != nil {
+		t.Error(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("the service ended with %v", err)
+	}
+	if out.Len() != 250_000 || !bytes.HasSuffix(out.Bytes(), []byte("x\n")) {
+		t.Errorf("the service wrote %d bytes", out.Len())
+	}
+}
