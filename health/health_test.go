@@ -95,11 +95,60 @@ func TestCheck(t *testing.T) {
 				}
 			}))
 			defer srv.Close()
-			r := Check(t.Context(), srv.Listener.Addr().String(), policy)
-			if r.OK != (tc.want == "") || !strings.Contains(r.Detail, tc.want) {
-				t.Errorf("got ok=%v %q, want %q", r.OK, r.Detail, tc.want)
+			for way, r := range bothWays(t, srv.Listener.Addr().String(), policy) {
+				if r.OK != (tc.want == "") || !strings.Contains(r.Detail, tc.want) {
+					t.Errorf("%s: got ok=%v %q, want %q", way, r.OK, r.Detail, tc.want)
+				}
 			}
 		})
+	}
+}
+
+// bothWays probes one target alone and in a sweep.
+func bothWays(t *testing.T, addr string, p Policy) map[string]Result {
+	t.Helper()
+	return map[string]Result{
+		"alone": Check(t.Context(), addr, p),
+		"swept": sweepAll([]Target{{Addr: addr, Policy: p}})[0],
+	}
+}
+
+// TestSweepKeepsItsTargetsApart: slow, dead and healthy ones in one sweep.
+func TestSweepKeepsItsTargetsApart(t *testing.T) {
+	release := make(chan struct{})
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/slow":
+			select {
+			case <-release:
+			case <-r.Context().Done():
+			}
+		case "/chunked":
+			w.Write([]byte("{"))
+			w.(http.Flusher).Flush()
+			w.Write([]byte(`"status":"ok"}`))
+		case "/large":
+			w.Write([]byte(strings.Repeat("x", maxBody*3)))
+		}
+	}))
+	defer srv.Close()
+	defer close(release)
+	p := policy
+	p.Timeout = 300 * time.Millisecond
+	var targets []Target
+	for n := range 200 {
+		t := Target{Addr: srv.Listener.Addr().String(), Policy: p}
+		t.Path = []string{"/ok", "/slow", "/chunked", "/large", "/ok"}[n%5]
+		if n%5 == 4 {
+			t.Addr = "127.0.0.1:1"
+		}
+		targets = append(targets, t)
+	}
+	for n, r := range sweepAll(targets) {
+		want := []string{"", "gave no answer within 300ms", "", "", "nothing listens on 127.0.0.1:1"}[n%5]
+		if r.OK != (want == "") || !strings.Contains(r.Detail, want) {
+			t.Fatalf("target %d: %+v, want %q", n, r, want)
+		}
 	}
 }
 
@@ -136,16 +185,19 @@ func TestCheckBrokenPeers(t *testing.T) {
 			}
 			var wg sync.WaitGroup
 			wg.Go(func() {
-				c, err := ln.Accept()
-				if err != nil {
-					return
+				for {
+					c, err := ln.Accept()
+					if err != nil {
+						return
+					}
+					tc.serve(c)
+					c.Close()
 				}
-				tc.serve(c)
-				c.Close()
 			})
-			r := Check(t.Context(), ln.Addr().String(), p)
-			if r.OK || !strings.Contains(r.Detail, tc.want) {
-				t.Errorf("got ok=%v %q, want %q", r.OK, r.Detail, tc.want)
+			for way, r := range bothWays(t, ln.Addr().String(), p) {
+				if r.OK || !strings.Contains(r.Detail, tc.want) {
+					t.Errorf("%s: got ok=%v %q, want %q", way, r.OK, r.Detail, tc.want)
+				}
 			}
 			ln.Close()
 			wg.Wait()
@@ -156,8 +208,10 @@ func TestCheckBrokenPeers(t *testing.T) {
 		t.Fatal(err)
 	}
 	ln.Close()
-	if r := Check(t.Context(), ln.Addr().String(), p); !strings.Contains(r.Detail, "nothing listens on") {
-		t.Errorf("closed port: %q", r.Detail)
+	for way, r := range bothWays(t, ln.Addr().String(), p) {
+		if !strings.Contains(r.Detail, "nothing listens on") {
+			t.Errorf("%s: closed port: %q", way, r.Detail)
+		}
 	}
 }
 
@@ -172,14 +226,22 @@ func TestProberReportsChangesOnly(t *testing.T) {
 			defer mu.Unlock()
 			got = append(got, string(r.Verdict))
 		})
-		p.check = func(context.Context, string, Policy) Result {
+		next := func() Result {
 			mu.Lock()
 			defer mu.Unlock()
 			r := results[min(n, len(results)-1)]
 			n++
 			return r
 		}
-		target := Target{ID: "a/1", PID: 1, Policy: policy}
+		p.check = func(context.Context, string, Policy) Result { return next() }
+		p.sweep = func(all []Target) []Result {
+			out := make([]Result, len(all))
+			for k := range all {
+				out[k] = next()
+			}
+			return out
+		}
+		target := Target{ID: "a/1", PID: 1, Addr: "127.0.0.1:1", Policy: policy}
 		p.Watch(target)
 		p.Watch(target)
 		time.Sleep(2 * time.Minute)
