@@ -53,6 +53,7 @@ func nodeTree(t *testing.T, url, integrity string) string {
 
 func TestNodeModulesAreBuiltOnce(t *testing.T) {
 	t.Setenv("npm_config_cache", t.TempDir())
+	t.Setenv("npm_config_fetch_retries", "0")
 	pack := tarball(t, "tiny", "1.0.0", "module.exports = 'tiny works'")
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		if _, err := w.Write(pack); err != nil {
