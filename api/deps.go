@@ -19,6 +19,8 @@ type Services interface {
 	Status(ctx context.Context, patterns []string) ([]services.View, error)
 	// Resolve turns patterns (names, globs, @group) into names, each once, sorted.
 	Resolve(ctx context.Context, patterns []string) ([]string, error)
+	// Expect says that services are about to be started together; done takes it back.
+	Expect(names []string) (done func())
 	Start(ctx context.Context, name string) error
 	Stop(ctx context.Context, name string) error
 	Restart(ctx context.Context, name string) error

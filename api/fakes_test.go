@@ -127,6 +127,10 @@ func (b *backend) Resolve(ctx context.Context, patterns []string) ([]string, err
 	return each(views, func(v services.View) string { return v.Service.Name }), err
 }
 
+func (b *backend) Expect(names []string) func() {
+	b.record("expect " + strings.Join(names, " "))
+	return func() { b.record("expected") }
+}
 func (b *backend) Start(_ context.Context, name string) error { return b.note("start " + name) }
 func (b *backend) Stop(ctx context.Context, name string) error {
 	if b.block != nil {

@@ -69,6 +69,9 @@ func (s *Server) act(ctx context.Context, in *actionInput) (ActionResults, error
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), actionTimeout)
 	defer cancel()
 	defer context.AfterFunc(s.life, cancel)()
+	if in.Body.Action == ActionStart || in.Body.Action == ActionRestart {
+		defer s.deps.Services.Expect(names)()
+	}
 	results := make([]ActionResult, len(names))
 	var wg sync.WaitGroup
 	for i, name := range names {

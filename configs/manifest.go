@@ -33,6 +33,7 @@ type Manifest struct {
 	Replicas int               `yaml:"replicas" json:"replicas"`
 	Strategy Strategy          `yaml:"strategy" json:"strategy"`
 	Groups   []string          `yaml:"groups,omitempty" json:"groups,omitempty"` // names for `aictl restart @group`
+	After    []string          `yaml:"after,omitempty" json:"after,omitempty"`   // services that are started before this one
 	Health   Health            `yaml:"health" json:"health"`
 	Restart  Restart           `yaml:"restart" json:"restart"`
 	Stop     Stop              `yaml:"stop" json:"stop"`

@@ -47,3 +47,17 @@ func TestStateHooksThatAreWrong(t *testing.T) {
 		}
 	}
 }
+
+func TestAfter(t *testing.T) {
+	for text, want := range map[string]string{
+		"after: [redis, tokenizer]": "",
+		"after: [Redis]":            `aictl.yaml:2: after[0]: "Redis" cannot be a service's name`,
+		"after: [tokenizer, ocr]":   "aictl.yaml:2: after[1]: a service cannot be started after itself",
+		"after: redis":              "write [redis]",
+	} {
+		_, err := ParseManifest([]byte("name: ocr\n"+text+"\n"), "aictl.yaml")
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
+	}
+}

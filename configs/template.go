@@ -32,6 +32,7 @@ subdir: .               # where the service lies in the repository
 replicas: 1             # how many copies run
 strategy: blue-green    # or recreate: stop the old release first, when two do not fit in memory
 # groups: [vision]      # for aictl restart @vision
+# after: [tokenizer]    # services that must be healthy before this one is started
 
 health:                 # "health: none" for a service without a check
   path: /health

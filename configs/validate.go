@@ -51,6 +51,14 @@ func (m *Manifest) faults() []Fault {
 			c.fault(fmt.Sprintf("groups[%d]", i), "%q cannot be a group's name: use a-z, 0-9 and -", clip(g))
 		}
 	}
+	for i, name := range m.After {
+		switch at := fmt.Sprintf("after[%d]", i); {
+		case !nameRE.MatchString(name):
+			c.fault(at, "%q cannot be a service's name: use a-z, 0-9 and -", clip(name))
+		case name == m.Name:
+			c.fault(at, "a service cannot be started after itself: name another one")
+		}
+	}
 	m.Health.check(&c)
 	m.Restart.check(&c)
 	oneOf(&c, "stop.signal", m.Stop.Signal, Signals...)

@@ -96,10 +96,25 @@ func (r *runner) readManifest(ctx context.Context) (string, error) {
 		return "", err
 	}
 	r.manifest, r.release.Argv = *m, argv
+	if err := r.checkOrder(ctx); err != nil {
+		return "", err
+	}
 	if file == "" {
 		file = "no " + configs.ManifestFile
 	}
 	return fmt.Sprintf("%s; %s, started by %s", file, m.Runtime, from), r.settle(ctx)
+}
+
+// checkOrder warns of services that this one shall be started after and that are none, and refuses cycles.
+func (r *runner) checkOrder(ctx context.Context) error {
+	if r.Order == nil {
+		return nil
+	}
+	warnings, err := r.Order(ctx, r.dep.Service, r.manifest.After)
+	for _, w := range warnings {
+		r.warn(ctx, w)
+	}
+	return err
 }
 
 // findManifest reads the manifest in the folder asked for, else at the root; a repository without one has defaults.

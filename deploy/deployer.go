@@ -35,14 +35,16 @@ type Deps struct {
 	Sources Sources
 	Envs    *envs.Builder
 	Lines   func(instance string, n int) []string
-	Notify  func(Event)  // gets every change of state of a deploy and its steps; must not wait. May be nil
-	HTTP    *http.Client // asks instances for their interface
-	Logger  *slog.Logger
-	Dirs    Dirs
-	Slots   int
-	Keep    int
-	Limits  Limits
-	Now     func() time.Time
+	// Order says what is wrong with starting a service after others; its error fails the deploy. May be nil.
+	Order  func(ctx context.Context, service string, after []string) (warnings []string, err error)
+	Notify func(Event)  // gets every change of state of a deploy and its steps; must not wait. May be nil
+	HTTP   *http.Client // asks instances for their interface
+	Logger *slog.Logger
+	Dirs   Dirs
+	Slots  int
+	Keep   int
+	Limits Limits
+	Now    func() time.Time
 }
 
 // Limits bound the steps of a deploy in time; a zero field is its default. Waiting for another deploy does not count.

@@ -165,6 +165,8 @@ func (r *record) resumed(bootID string) []Event {
 		return nil
 	case r.PID > 0 && r.BootID == bootID && r.State != StateStopping:
 		return []Event{Lost{}}
+	case r.Spec.Waits:
+		return nil
 	}
 	return []Event{Start{}}
 }

@@ -12,6 +12,7 @@ type Spec struct {
 	Env     []string          `json:"env"` // the whole environment, K=V
 	Port    int               `json:"port,omitempty"`
 	Checked bool              `json:"checked,omitempty"` // health verdicts will come; without it a spawned instance is running
+	Waits   bool              `json:"waits,omitempty"`   // a new keeper does not start it: the daemon says when it is its turn
 	Restart RestartPolicy     `json:"restart"`
 	Stop    StopPolicy        `json:"stop"`
 	Log     LogPolicy         `json:"log"`

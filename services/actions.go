@@ -11,9 +11,13 @@ import (
 	"aictl/store"
 )
 
-// Start makes a service wanted and starts its live instances; a fatal one gets a fresh count. It returns when all of
+// Start makes a service wanted and starts its live instances, after the services that it is to be started after and
+// that are started, too; a fatal one gets a fresh count. It returns when all of
 // them run and are healthy, or one has failed.
 func (m *Manager) Start(ctx context.Context, name string) error {
+	if err := m.awaitTurn(ctx, name); err != nil {
+		return err
+	}
 	if err := m.spawn(ctx, name); err != nil {
 		return err
 	}

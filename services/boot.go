@@ -33,7 +33,20 @@ func (m *Manager) Boot(ctx context.Context) error {
 			known[id] = true
 		}
 	}
+	for _, svc := range all {
+		if svc.Wanted == store.WantedRunning && m.takesTurn(svc.Name) {
+			m.late.Go(func() { m.bootLate(m.life, svc.Name) })
+		}
+	}
 	return m.removeUnknown(ctx, known)
+}
+
+// takesTurn reports whether a service that does not run is to be started after others.
+func (m *Manager) takesTurn(name string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	i := m.services[name].live()
+	return i != nil && len(i.after) > 0 && i.status.PID == 0
 }
 
 func (m *Manager) bootService(ctx context.Context, svc store.Service) ([]string, error) {
@@ -68,11 +81,40 @@ func (m *Manager) bootService(ctx context.Context, svc store.Service) ([]string,
 	if err := m.apply(ctx, svc, rel, live, false); err != nil || svc.Wanted != store.WantedRunning {
 		return ids, err
 	}
+	if m.takesTurn(svc.Name) {
+		return ids, nil
+	}
 	if err := m.rebase(ctx, svc, rel); err != nil {
 		return ids, err
 	}
 	// Applied again rather than started: what failed before this daemon came keeps its backoff.
 	return ids, m.apply(ctx, svc, rel, m.liveRows(svc.Name), true)
+}
+
+// bootLate starts a service once it is its turn, unless it is not wanted any more.
+func (m *Manager) bootLate(ctx context.Context, name string) {
+	err := m.awaitTurn(ctx, name)
+	if err == nil {
+		err = m.bootStart(ctx, name)
+	}
+	if err != nil && ctx.Err() == nil {
+		m.log.Error("service not started", "service", name, "err", err)
+	}
+}
+
+func (m *Manager) bootStart(ctx context.Context, name string) error {
+	defer m.locks.lock(name)()
+	svc, rel, err := m.loadLive(ctx, name)
+	if errors.Is(err, store.ErrNotFound) || err == nil && svc.Wanted != store.WantedRunning {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := m.rebase(ctx, svc, rel); err != nil {
+		return err
+	}
+	return m.apply(ctx, svc, rel, m.liveRows(name), true)
 }
 
 // removeUnknown takes from the keeper what no service owns.
@@ -158,7 +200,7 @@ func (m *Manager) register(row store.Instance, spec procs.Spec, man configs.Mani
 	i := &instance{
 		Instance: row, spec: spec, since: time.Now(),
 		route:  gateway.Target{Instance: row.ID, Release: row.Release, Addr: net.JoinHostPort(host, strconv.Itoa(row.Port))},
-		record: gateway.Route{Record: man.Record}, hooks: man.Hooks.On,
+		record: gateway.Route{Record: man.Record}, hooks: man.Hooks.On, after: man.After,
 	}
 	if !man.Health.Disabled {
 		i.policy = policyOf(man.Health)

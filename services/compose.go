@@ -52,6 +52,7 @@ func compose(svc store.Service, rel store.Release, m configs.Manifest, inst stor
 		Env:     environment(svc, rel, m, inst, dirs),
 		Port:    inst.Port,
 		Checked: !m.Health.Disabled,
+		Waits:   len(m.After) > 0,
 		Restart: procs.RestartPolicy{
 			Policy:      m.Restart.Policy,
 			Backoff:     time.Duration(m.Restart.Backoff),

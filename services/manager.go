@@ -81,14 +81,21 @@ type Manager struct {
 	seen      map[string]procs.Status // the keeper's word on every instance, also on unknown ones
 	changed   chan struct{}           // closed and replaced at every change
 	cpu       map[string]cpuSample
+	coming    map[string]int // services that are about to be started, and by how many
 	events    Events
 	hooks     *hooks
+
+	late sync.WaitGroup // services that are started when it is their turn
+	life context.Context
+	end  context.CancelFunc // ends life
 }
 
 // service is what routing needs to know of a service.
 type service struct {
 	wanted  store.Wanted
 	release string
+	waits   []string    // what it is to be started after and waits for
+	waited  time.Time   // when it had waited last
 	held    bool        // a deploy has stopped the live instances to start others
 	slots   []*instance // by slot
 }
@@ -118,7 +125,8 @@ type instance struct {
 	reason  string
 	since   time.Time // when this daemon took it up
 	hooks   []configs.StateHook
-	asked   bool // its process was asked to end, so that another takes its place
+	after   []string // services that it is to be started after
+	asked   bool     // its process was asked to end, so that another takes its place
 }
 
 // serves reports whether the gateway may send requests to i.
@@ -131,8 +139,9 @@ func New(d Deps) *Manager {
 	m := &Manager{
 		Deps: d, log: d.Logger, told: make(chan health.Report, 256), failed: make(chan string, 256), done: make(chan struct{}),
 		instances: map[string]*instance{}, services: map[string]*service{}, seen: map[string]procs.Status{},
-		changed: make(chan struct{}), cpu: map[string]cpuSample{}, hooks: newHooks(d.Logger),
+		changed: make(chan struct{}), cpu: map[string]cpuSample{}, hooks: newHooks(d.Logger), coming: map[string]int{},
 	}
+	m.life, m.end = context.WithCancel(context.Background())
 	m.prober = health.NewProber(m.hear)
 	return m
 }
@@ -142,6 +151,8 @@ func (m *Manager) Run(ctx context.Context) error {
 	defer m.prober.Close()
 	defer close(m.done)
 	defer m.hooks.start(ctx)()
+	defer m.late.Wait()
+	defer m.end()
 	for {
 		select {
 		case <-ctx.Done():

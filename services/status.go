@@ -37,8 +37,10 @@ func (s *service) summary() (procs.State, string) {
 	switch {
 	case s.release == "":
 		return procs.StateStopped, "not deployed yet: no deploy has succeeded"
-	case s.wanted == store.WantedStopped && (state == procs.StateStopped || !found):
+	case s.wanted == store.WantedStopped && len(s.waits) == 0 && (state == procs.StateStopped || !found):
 		return procs.StateStopped, "stopped; start it with `aictl start`"
+	case len(s.waits) > 0:
+		return procs.StateStarting, "waits for " + strings.Join(s.waits, ", ") + " to be healthy"
 	case s.held:
 		return procs.StateStarting, "a new release is starting; the old one was stopped to make room"
 	case !found:

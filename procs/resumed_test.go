@@ -1,0 +1,34 @@
+package procs
+
+import (
+	"fmt"
+	"testing"
+)
+
+func TestResumed(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		r    record
+		want string
+	}{
+		{"wanted", record{Wanted: true, State: StateRunning}, "procs.Start"},
+		{"another boot", record{Wanted: true, State: StateRunning, PID: 5, BootID: "old"}, "procs.Start"},
+		{"gone in this boot", record{Wanted: true, State: StateRunning, PID: 5, BootID: "now"}, "procs.Lost"},
+		{"waits for others", record{Wanted: true, State: StateRunning, PID: 5, BootID: "old", Spec: &Spec{Waits: true}}, ""},
+		{"waits, gone in this boot", record{Wanted: true, State: StateRunning, PID: 5, BootID: "now", Spec: &Spec{Waits: true}}, "procs.Lost"},
+		{"not wanted", record{State: StateStopped}, ""},
+		{"was stopping", record{State: StateStopping}, "procs.Stop"},
+		{"was being removed", record{Wanted: true, Removing: true}, "procs.Remove"},
+	} {
+		if tc.r.Spec == nil {
+			tc.r.Spec = &Spec{}
+		}
+		got := ""
+		for _, ev := range tc.r.resumed("now") {
+			got += fmt.Sprintf("%T", ev)
+		}
+		if got != tc.want {
+			t.Errorf("%s: %q, want %q", tc.name, got, tc.want)
+		}
+	}
+}

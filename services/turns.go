@@ -1,0 +1,211 @@
+package services
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"aictl/procs"
+	"aictl/store"
+)
+
+// uncheckedStart is how long a service without health checks is waited for.
+const uncheckedStart = 10 * time.Second
+
+// Expect says that services are about to be started, so that those that are to be started after them wait. done takes
+// it back.
+func (m *Manager) Expect(names []string) (done func()) {
+	m.expect(names, 1)
+	return func() { m.expect(names, -1) }
+}
+
+func (m *Manager) expect(names []string, n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, name := range names {
+		if m.coming[name] += n; m.coming[name] <= 0 {
+			delete(m.coming, name)
+		}
+	}
+}
+
+// CheckOrder says what is wrong with starting a service after others: names that are no services are warnings, a
+// cycle is an error.
+func (m *Manager) CheckOrder(ctx context.Context, name string, after []string) (warnings []string, err error) {
+	if len(after) == 0 {
+		return nil, nil
+	}
+	graph, err := m.storedGraph(ctx)
+	if err != nil {
+		return nil, err
+	}
+	graph[name] = after
+	for _, dep := range after {
+		if _, known := graph[dep]; !known {
+			warnings = append(warnings, fmt.Sprintf("after: there is no service %s yet; until there is, it is not waited for", dep))
+		}
+	}
+	_, cycles := order(graph)
+	for _, cycle := range cycles {
+		if slices.Contains(cycle, name) {
+			return warnings, fmt.Errorf("after: services cannot wait for each other: %s; take one of the names out", shownCycle(cycle))
+		}
+	}
+	return warnings, nil
+}
+
+// storedGraph is what every service's live release is to be started after.
+func (m *Manager) storedGraph(ctx context.Context) (map[string][]string, error) {
+	all, err := m.Store.Services(ctx, "", 0)
+	if err != nil {
+		return nil, fmt.Errorf("read services: %w", err)
+	}
+	graph := map[string][]string{}
+	for _, svc := range all {
+		graph[svc.Name] = nil
+		if svc.Release == "" {
+			continue
+		}
+		rel, err := m.Store.Release(ctx, svc.Name, svc.Release)
+		if err != nil {
+			return nil, fmt.Errorf("release %s of %s: %w", svc.Release, svc.Name, err)
+		}
+		man, err := manifestOf(rel)
+		if err != nil {
+			return nil, err
+		}
+		graph[svc.Name] = man.After
+	}
+	return graph, nil
+}
+
+// turn returns what a service must wait for before it starts: nothing when it runs already. Called with the lock held.
+func (m *Manager) turn(name string) []string {
+	first := m.services[name].live()
+	if first == nil || len(first.after) == 0 || first.status.PID != 0 {
+		return nil
+	}
+	graph := map[string][]string{}
+	for name, s := range m.services {
+		graph[name] = nil
+		if i := s.live(); i != nil {
+			graph[name] = i.after
+		}
+	}
+	waits, cycles := order(graph)
+	for _, cycle := range cycles {
+		if slices.Contains(cycle, name) {
+			m.log.Warn("services are to wait for each other; one of them does not", "cycle", shownCycle(cycle))
+		}
+	}
+	return waits[name]
+}
+
+// live is the first live instance of s, nil without one.
+func (s *service) live() *instance {
+	if s == nil {
+		return nil
+	}
+	for _, i := range s.slots {
+		if i.Live {
+			return i
+		}
+	}
+	return nil
+}
+
+// awaitTurn returns when everything that a service is to be started after is healthy or not worth waiting for: not
+// wanted, given up, or not up within its start period. Meanwhile the service's state says what it waits for.
+func (m *Manager) awaitTurn(ctx context.Context, name string) error {
+	begun := time.Now()
+	m.mu.Lock()
+	deps := m.turn(name)
+	m.mu.Unlock()
+	if len(deps) == 0 {
+		return nil
+	}
+	defer m.waits(name, nil)
+	for {
+		changed := m.Changed()
+		open, left := m.outstanding(deps, begun, time.Now())
+		if len(open) == 0 {
+			return nil
+		}
+		m.waits(name, open)
+		timer := time.NewTimer(left)
+		select {
+		case <-changed:
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return fmt.Errorf("%s waits for %s: %w", name, strings.Join(open, ", "), context.Cause(ctx))
+		}
+		timer.Stop()
+	}
+}
+
+// waits notes what a service waits for; nothing ends it.
+func (m *Manager) waits(name string, deps []string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s, ok := m.services[name]
+	if !ok || slices.Equal(s.waits, deps) {
+		return
+	}
+	s.waits = deps
+	if deps == nil {
+		s.waited = time.Now()
+	}
+	m.publish(name)
+}
+
+// outstanding are those of deps that are worth waiting for still, and how long at most until that changes by itself.
+func (m *Manager) outstanding(deps []string, begun, now time.Time) (open []string, left time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	left = time.Minute
+	for _, dep := range deps {
+		s, ok := m.services[dep]
+		if !ok || s.wanted != store.WantedRunning && m.coming[dep] == 0 {
+			continue
+		}
+		patience := s.patience(begun, now)
+		if patience <= 0 {
+			continue
+		}
+		open = append(open, dep)
+		left = min(left, patience)
+	}
+	return open, left
+}
+
+// patience is how much longer a service is waited for by one that began to wait at that time: not at all once one of
+// its instances serves or all have given up, else until its start period is over. It begins anew with every process,
+// and does not run while the service waits itself.
+func (s *service) patience(begun, now time.Time) time.Duration {
+	if len(s.waits) > 0 {
+		return time.Minute
+	}
+	left := time.Duration(0)
+	for _, i := range s.slots {
+		if !i.Live || i.status.State == procs.StateFatal {
+			continue
+		}
+		if i.serves() {
+			return 0
+		}
+		period, from := uncheckedStart, begun
+		if i.policy != nil {
+			period = i.policy.StartPeriod
+		}
+		for _, t := range []time.Time{s.waited, i.status.StartedAt} {
+			if t.After(from) {
+				from = t
+			}
+		}
+		left = max(left, from.Add(period).Sub(now))
+	}
+	return left
+}
