@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"aictl/store"
@@ -138,17 +139,27 @@ func TestCancelIsTooLateOnceItSwitches(t *testing.T) {
 // The deploy that waits for a name must not keep the only build slot from the one it waits for.
 func TestWaitingForANameHoldsNoBuildSlot(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, func(d *Deps) { d.Slots = 1 }).run()
-	o := newOrigin(t, map[string]string{"svc/run.sh": "#!/bin/sh\n", "svc/aictl.yaml": "name: ocr\ncommand: ./run.sh\n"})
-	open := gate(r)
-	named := r.submit(Request{Source: o.source(), Subdir: "svc", Name: "ocr"})
-	r.atStep(named.ID, StepHealth)
-	unnamed := r.submit(Request{Source: o.source(), Subdir: "svc"}) // "svc" until its manifest is read
-	other := r.submit(Request{Source: newOrigin(t, plain("name: other\n")).source(), Name: "other"})
-	r.atStep(other.ID, StepHealth)
-	open()
-	for _, id := range []int64{named.ID, unnamed.ID, other.ID} {
-		if row := r.ended(id); row.State != store.DeployLive {
+	r := newRig(t, func(d *Deps) { d.Slots = 1 })
+	o := newOrigin(t, plain("name: ocr\n"))
+	unnamed := r.submit(Request{Source: o.source()}) // "svc" until its manifest is read
+	named := r.submit(Request{Source: o.source(), Name: "ocr"})
+	var running sync.WaitGroup
+	defer running.Wait()
+	start := func(id int64) func() {
+		j, ok, err := r.claim(t.Context())
+		if err != nil || !ok || j.row.ID != id {
+			t.Fatal(j.row, ok, err)
+		}
+		return func() { running.Go(func() { r.carryOut(t.Context(), j) }) }
+	}
+	first, second := start(unnamed.ID), start(named.ID)
+	first()
+	r.waitFor("it to wait", func() bool {
+		return r.detail(unnamed.ID, StepManifest) == "waits for the deploy of ocr that runs"
+	})
+	second()
+	for _, id := range []int64{named.ID, unnamed.ID} {
+		if row := r.ended(id); row.State != store.DeployLive || row.Service != "ocr" {
 			t.Errorf("%+v", row)
 		}
 	}
