@@ -7,7 +7,10 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"aictl/configs"
 	"aictl/gateway"
@@ -23,22 +26,42 @@ func (m *Manager) Boot(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read services: %w", err)
 	}
-	known := map[string]bool{}
-	for _, svc := range all {
-		ids, err := m.bootService(ctx, svc)
-		if err != nil {
-			m.log.Error("service not started", "service", svc.Name, "err", err)
-		}
-		for _, id := range ids {
-			known[id] = true
-		}
-	}
+	known := m.bootAll(ctx, all)
 	for _, svc := range all {
 		if svc.Wanted == store.WantedRunning && m.takesTurn(svc.Name) {
 			m.late.Go(func() { m.bootLate(m.life, svc.Name) })
 		}
 	}
 	return m.removeUnknown(ctx, known)
+}
+
+// bootWidth is how many services are taken up at a time: each waits for the database and the keeper in turn.
+const bootWidth = 8
+
+// bootAll takes up the services and returns the ids of their instances.
+func (m *Manager) bootAll(ctx context.Context, all []store.Service) map[string]bool {
+	var mu sync.Mutex
+	known := map[string]bool{}
+	var boots errgroup.Group
+	boots.SetLimit(bootWidth)
+	for _, svc := range all {
+		boots.Go(func() error {
+			ids, err := m.bootService(ctx, svc)
+			if err != nil {
+				m.log.Error("service not started", "service", svc.Name, "err", err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			for _, id := range ids {
+				known[id] = true
+			}
+			return err
+		})
+	}
+	if err := boots.Wait(); err != nil {
+		m.log.Warn("not every service could be taken up", "first", err)
+	}
+	return known
 }
 
 // takesTurn reports whether a service that does not run is to be started after others.
@@ -78,7 +101,9 @@ func (m *Manager) bootService(ctx context.Context, svc store.Service) ([]string,
 	if err != nil {
 		return ids, fmt.Errorf("read release %s: %w", svc.Release, err)
 	}
-	if err := m.apply(ctx, svc, rel, live, false); err != nil || svc.Wanted != store.WantedRunning {
+	runs := !slices.ContainsFunc(live, func(row store.Instance) bool { return !m.runs(row.ID) })
+	err = m.apply(ctx, svc, rel, live, runs && svc.Wanted == store.WantedRunning)
+	if err != nil || runs || svc.Wanted != store.WantedRunning {
 		return ids, err
 	}
 	if m.takesTurn(svc.Name) {
@@ -89,6 +114,13 @@ func (m *Manager) bootService(ctx context.Context, svc store.Service) ([]string,
 	}
 	// Applied again rather than started: what failed before this daemon came keeps its backoff.
 	return ids, m.apply(ctx, svc, rel, m.liveRows(svc.Name), true)
+}
+
+// runs reports whether the keeper has told of a process of an instance.
+func (m *Manager) runs(id string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.seen[id].PID != 0
 }
 
 // bootLate starts a service once it is its turn, unless it is not wanted any more.
