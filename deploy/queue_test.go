@@ -144,7 +144,7 @@ func TestWaitingForANameHoldsNoBuildSlot(t *testing.T) {
 	unnamed := r.submit(Request{Source: o.source()}) // "svc" until its manifest is read
 	named := r.submit(Request{Source: o.source(), Name: "ocr"})
 	var running sync.WaitGroup
-	defer running.Wait()
+	t.Cleanup(running.Wait)
 	start := func(id int64) func() {
 		j, ok, err := r.claim(t.Context())
 		if err != nil || !ok || j.row.ID != id {
