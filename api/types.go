@@ -49,6 +49,8 @@ type ServiceDetail struct {
 	EnvNames       []string  `json:"env_names" doc:"Names of the environment overrides; the values are secret"`
 	ReplicasPinned bool      `json:"replicas_pinned" doc:"Scaled by hand: the manifest's replicas do not apply"`
 	Previous       string    `json:"previous" doc:"Release that was live before"`
+	Requests       int64     `json:"requests" doc:"Through the gateway, since the daemon has started"`
+	Errors         int64     `json:"errors" doc:"Of these, answered with 500 or above, or not at all"`
 	CreatedAt      time.Time `json:"created_at"`
 	UpdatedAt      time.Time `json:"updated_at"`
 }
@@ -157,7 +159,7 @@ type Version struct {
 	PID            int       `json:"pid" doc:"Of the daemon"`
 	StartedAt      time.Time `json:"started_at"`
 	DataDir        string    `json:"data_dir"`
-	API            string    `json:"api" doc:"URL of the API and the panel"`
+	API            string    `json:"api" doc:"URL of the API"`
 	Gateway        string    `json:"gateway" doc:"URL of the gateway"`
 	KeeperProtocol int       `json:"keeper_protocol"`
 }

@@ -13,7 +13,7 @@ const DefaultSettingsFile = "/etc/aictl/config.yaml"
 // is needed to find; not from the file (secret), which others may read.
 type Settings struct {
 	DataDir       string           `yaml:"data_dir" only:"nodb" help:"where everything is kept"`
-	Listen        string           `yaml:"listen" help:"address of the API and the panel"`
+	Listen        string           `yaml:"listen" help:"address of the API"`
 	GatewayListen string           `yaml:"gateway_listen" help:"address of the gateway"`
 	Ports         PortRange        `yaml:"ports" help:"ports given to services, first-last"`
 	Lang          string           `yaml:"lang" help:"language of messages: en, zh or auto"`

@@ -36,7 +36,7 @@ func missingRoutes(ctx context.Context, c *http.Client, port int) []string {
 	var out []string
 	for _, path := range []string{"/health", "/info"} {
 		if a := ask(ctx, c, http.MethodGet, base+path); a.absent() {
-			out = append(out, fmt.Sprintf("GET %s is missing (it answers %d); callers and the panel ask for it", path, a.status))
+			out = append(out, fmt.Sprintf("GET %s is missing (it answers %d); callers ask for it", path, a.status))
 		}
 	}
 	if a := ask(ctx, c, http.MethodOptions, base+"/predict"); a.status < 300 && a.status > 0 || strings.Contains(a.allow, http.MethodPost) {

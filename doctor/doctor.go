@@ -45,7 +45,7 @@ type Result struct {
 // Options are the settings the checks look at.
 type Options struct {
 	DataDir       string
-	Listen        string // API and panel
+	Listen        string // API
 	GatewayListen string
 	PortLow       int
 	PortHigh      int

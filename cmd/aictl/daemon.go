@@ -22,7 +22,7 @@ func (a *app) daemonCommand() *cobra.Command {
 		Use:   "daemon",
 		Short: a.t("Run the server in the foreground"),
 		Long: a.t(`Run the server in the foreground: what systemd or a container starts. A small keeper process is the parent of
-all services; beside it runs the daemon with the API, the panel and the gateway, and is started again if it
+all services; beside it runs the daemon with the API and the gateway, and is started again if it
 dies. SIGTERM or Ctrl-C stops everything in order.
 
 Settings come from these flags, AICTL_… variables, the database and the settings file, in this order.`),
@@ -53,7 +53,7 @@ Settings come from these flags, AICTL_… variables, the database and the settin
 		},
 	}
 	flags := cmd.Flags()
-	flags.String("listen", defaults.Listen, a.t("address of the API and the panel"))
+	flags.String("listen", defaults.Listen, a.t("address of the API"))
 	flags.String("gateway-listen", defaults.GatewayListen, a.t("address of the gateway"))
 	flags.String("ports", defaults.Ports.String(), a.t("ports for services"))
 	flags.StringVar(&file, "config", "", a.t("settings file (default: %s, when it is there)", configs.DefaultSettingsFile))

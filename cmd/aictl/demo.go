@@ -158,7 +158,7 @@ func (a *app) demoShow(ctx context.Context, client *api.Client, samples []demoSa
 		return err
 	}
 	a.heading(a.t("Where"))
-	fmt.Fprintf(a.out, "%s  %s\n%s  %s\n", a.t("API and panel"), a.out.paint(cyan, v.API), a.t("gateway      "), a.out.paint(cyan, v.Gateway+"/ai/<service>/"))
+	fmt.Fprintf(a.out, "%s  %s\n%s  %s\n", a.t("API          "), a.out.paint(cyan, v.API), a.t("gateway      "), a.out.paint(cyan, v.Gateway+"/ai/<service>/"))
 	return a.demoNext(samples, page)
 }
 

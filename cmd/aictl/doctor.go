@@ -63,7 +63,7 @@ mend it. A failed check exits 1.`),
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&listen, "listen", defaults.Listen, a.t("address of the API and the panel"))
+	cmd.Flags().StringVar(&listen, "listen", defaults.Listen, a.t("address of the API"))
 	cmd.Flags().StringVar(&gatewayListen, "gateway-listen", defaults.GatewayListen, a.t("address of the gateway"))
 	cmd.Flags().StringVar(&ports, "ports", defaults.Ports.String(), a.t("ports for services"))
 	return cmd

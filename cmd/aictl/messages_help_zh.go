@@ -106,7 +106,7 @@ func helpZH() map[string]string {
 func serverHelpZH() map[string]string {
 	return map[string]string{
 		"Run the server in the foreground": "在前台运行服务器",
-		"Run the server in the foreground: what systemd or a container starts. A small keeper process is the parent of\nall services; beside it runs the daemon with the API, the panel and the gateway, and is started again if it\ndies. SIGTERM or Ctrl-C stops everything in order.\n\nSettings come from these flags, AICTL_… variables, the database and the settings file, in this order.": "在前台运行服务器：由 systemd 或容器启动。一个小的看护进程是所有服务的父进程；旁边是提供 API、\n面板和网关的守护进程，它死掉会被重新启动。SIGTERM 或 Ctrl-C 会依次停止一切。\n\n设置依次来自这些选项、AICTL_… 变量、数据库和设置文件。",
+		"Run the server in the foreground: what systemd or a container starts. A small keeper process is the parent of\nall services; beside it runs the daemon with the API and the gateway, and is started again if it\ndies. SIGTERM or Ctrl-C stops everything in order.\n\nSettings come from these flags, AICTL_… variables, the database and the settings file, in this order.": "在前台运行服务器：由 systemd 或容器启动。一个小的看护进程是所有服务的父进程；旁边是提供 API、\n面板和网关的守护进程，它死掉会被重新启动。SIGTERM 或 Ctrl-C 会依次停止一切。\n\n设置依次来自这些选项、AICTL_… 变量、数据库和设置文件。",
 		"With its data in your home, or as root in /var/lib/aictl": "数据放在您的主目录；root 则在 /var/lib/aictl",
 		"Everything chosen": "全部自选",
 		"For tests: free ports, told in DIR/run/daemon.json": "用于测试：自选空闲端口，写在 DIR/run/daemon.json",
@@ -175,7 +175,7 @@ func flagsZH() map[string]string {
 		"that took at least so long":                       "用时至少这么久的",
 		"write only this side's body: request or response": "只写这一侧的正文：request 或 response",
 
-		"address of the API and the panel":                    "API 与面板的地址",
+		"address of the API":                                  "API 的地址",
 		"address of the gateway":                              "网关的地址",
 		"ports for services":                                  "服务的端口",
 		"stop when everything was shown":                      "全部展示后停止",

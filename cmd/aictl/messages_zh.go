@@ -9,7 +9,7 @@ import (
 // somebody reads Chinese: the keeper, which runs this program, too, has to stay small.
 var messagesZH = sync.OnceValue(func() map[string]string {
 	all := make(map[string]string)
-	for _, part := range []map[string]string{runtimeZH(), tablesZH(), helpZH(), serverHelpZH(), flagsZH(), eventsZH(), doctorZH()} {
+	for _, part := range []map[string]string{runtimeZH(), tablesZH(), helpZH(), serverHelpZH(), flagsZH(), eventsZH(), topZH(), doctorZH()} {
 		maps.Copy(all, part)
 	}
 	return all
@@ -151,7 +151,7 @@ func runtimeZH() map[string]string {
 		"What runs":                                                         "正在运行",
 		"What was recorded":                                                 "已记录",
 		"Where":                                                             "地址",
-		"API and panel":                                                     "API 与面板",
+		"API          ":                                                     "API          ",
 		"gateway      ":                                                     "网关      ",
 		"%d calls were made, and %d are recorded after 10s":                 "发出了 %d 次调用，10 秒后记录了 %d 次",
 		"Try next (in another terminal)":                                    "接下来可以试（在另一个终端）",

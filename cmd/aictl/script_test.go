@@ -102,6 +102,7 @@ func scriptPorts(ts *testscript.TestScript) string {
 	for _, c := range ts.Name() {
 		sum = (sum*31 + int(c)) % 200
 	}
+	sum = (sum + os.Getpid()) % 200 // apart from another run of the same tests
 	first := 20000 + sum*40
 	return fmt.Sprintf("%d-%d", first, first+39)
 }
