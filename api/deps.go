@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"aictl/deploy"
+	"aictl/gateway"
 	"aictl/services"
 	"aictl/store"
 	"aictl/store/records"
@@ -101,10 +102,11 @@ type Deps struct {
 	Recorder Recorder
 	Events   Events
 	Info     Info
-	Token    string           // bearer token of callers that do not come through the unix socket
-	Kinds    []Kind           // errors of packages that api does not know
-	Logger   *slog.Logger     // nil: slog.Default
-	Now      func() time.Time // nil: time.Now
+	Traffic  func() map[string]gateway.Traffic // by service; nil: no counts
+	Token    string                            // bearer token of callers that do not come through the unix socket
+	Kinds    []Kind                            // errors of packages that api does not know
+	Logger   *slog.Logger                      // nil: slog.Default
+	Now      func() time.Time                  // nil: time.Now
 }
 
 func (d *Deps) check() error {
@@ -123,6 +125,9 @@ func (d *Deps) check() error {
 	need(d.Events != nil, "Events")
 	need(d.Info != nil, "Info")
 	need(d.Token != "", "Token")
+	if d.Traffic == nil {
+		d.Traffic = func() map[string]gateway.Traffic { return nil }
+	}
 	if d.Logger == nil {
 		d.Logger = slog.Default()
 	}

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"aictl/gateway"
 	"aictl/services"
 	"aictl/store"
 )
@@ -29,8 +30,9 @@ type actionInput struct{ Body ActionRequest }
 
 func (s *Server) listServices(ctx context.Context, in *servicesInput) (ServiceList, error) {
 	views, err := s.deps.Services.Status(ctx, in.Pattern)
+	traffic := s.deps.Traffic()
 	return ServiceList{SchemaVersion: SchemaVersion, Services: each(views, func(v services.View) Service {
-		return renderService(v, in.Detail)
+		return renderService(v, in.Detail, traffic)
 	})}, err
 }
 
@@ -42,7 +44,7 @@ func (s *Server) getService(ctx context.Context, in *nameInput) (ServiceDocument
 	if err != nil {
 		return ServiceDocument{}, err
 	}
-	return ServiceDocument{SchemaVersion: SchemaVersion, Service: renderService(views[0], true)}, nil
+	return ServiceDocument{SchemaVersion: SchemaVersion, Service: renderService(views[0], true, s.deps.Traffic())}, nil
 }
 
 func (s *Server) listReleases(ctx context.Context, in *nameInput) (ReleaseList, error) {
@@ -129,7 +131,7 @@ func (s *Server) action(req ActionRequest) (func(context.Context, string) error,
 	return nil, invalid("body.action", "there is no action "+req.Action)
 }
 
-func renderService(v services.View, detail bool) Service {
+func renderService(v services.View, detail bool, traffic map[string]gateway.Traffic) Service {
 	out := Service{
 		Name: v.Service.Name, State: string(v.State), Health: v.Health, Replicas: v.Service.Replicas, Ready: v.Ready,
 		Release: ReleaseRef{ID: v.Service.Release, Commit: v.Commit}, URL: v.URL,
@@ -140,6 +142,7 @@ func renderService(v services.View, detail bool) Service {
 			Wanted: string(v.Service.Wanted), Reason: v.Reason, Source: renderSource(v.Service.Source),
 			Groups: orEmpty(v.Service.Groups), EnvNames: orEmpty(slices.Sorted(maps.Keys(v.Service.Env))),
 			ReplicasPinned: v.Service.ReplicasPinned, Previous: v.Service.Previous,
+			Requests: traffic[v.Service.Name].Requests, Errors: traffic[v.Service.Name].Errors,
 			CreatedAt: v.Service.CreatedAt, UpdatedAt: v.Service.UpdatedAt,
 		}
 	}

@@ -39,6 +39,7 @@ func (d *Daemon) wireAPI(lines instanceLogs) error {
 		Logs:     logReader{lines, d.services},
 		Records:  settled{d.archive, d.recorder},
 		Recorder: d.recorder,
+		Traffic:  d.gateway.Traffic,
 		Events:   d.services.Events(),
 		Info:     &info{d: d, started: time.Now().UTC()},
 		Token:    token,

@@ -146,6 +146,7 @@ func (x *exchange) finish() {
 	if x.ticket != nil {
 		x.ticket.End(x.record())
 	}
+	x.count()
 	x.leave()
 	x.cancel(nil)
 }

@@ -68,9 +68,10 @@ type Gateway struct {
 	transport *http.Transport
 	proxy     *httputil.ReverseProxy
 
-	table atomic.Pointer[table]
-	mu    sync.Mutex       // one writer of the table and of loads
-	loads map[string]*load // by instance, also of those that are on their way out
+	table  atomic.Pointer[table]
+	counts sync.Map         // *counts by service
+	mu     sync.Mutex       // one writer of the table and of loads
+	loads  map[string]*load // by instance, also of those that are on their way out
 }
 
 // New returns a gateway without routes.
@@ -93,6 +94,7 @@ func New(rec Recorder, opt Options) *Gateway {
 // An error tells which record setting is not understood; the route is in force nevertheless, and recorded without bodies.
 func (g *Gateway) SetRoute(r Route) error {
 	err := g.rec.Configure(r.Service, r.Record)
+	g.counts.LoadOrStore(r.Service, new(counts))
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.swap(g.table.Load().with(newRoute(r, g.loadOf)))
@@ -107,6 +109,7 @@ func (g *Gateway) RemoveRoute(service string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.swap(g.table.Load().without(service))
+	g.counts.Delete(service)
 }
 
 // swap puts t in force, then retires the instances it no longer names. A request that picked one of those from the old table

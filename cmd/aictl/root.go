@@ -55,7 +55,7 @@ every request/response pair.`),
 			root.AddCommand(c)
 		}
 	}
-	add(groupServices, a.t("Services:"), a.statusCommand(), a.actionCommand("start"), a.actionCommand("stop"),
+	add(groupServices, a.t("Services:"), a.statusCommand(), a.topCommand(), a.actionCommand("start"), a.actionCommand("stop"),
 		a.actionCommand("restart"), a.scaleCommand(), a.removeCommand(), a.signalCommand(), a.logsCommand(), a.eventsCommand(), a.callCommand())
 	add(groupDeploys, a.t("Deploys:"), a.initCommand(), a.deployCommand(), a.deploysCommand(), a.rollbackCommand())
 	add(groupRecords, a.t("Records:"), a.recordsCommand())
