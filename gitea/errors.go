@@ -40,6 +40,9 @@ func Mask(s string, secrets ...string) string {
 			s = strings.ReplaceAll(s, x, "***")
 		}
 	}
+	if !strings.Contains(s, "://") { // most lines of a build
+		return s
+	}
 	return userinfo.ReplaceAllStringFunc(s, func(m string) string {
 		scheme, rest, _ := strings.Cut(m, "://")
 		if user := strings.TrimSuffix(rest, "@"); scheme == "ssh" && !strings.Contains(user, ":") {
