@@ -51,8 +51,6 @@ type ServiceDetail struct {
 	Previous       string    `json:"previous" doc:"Release that was live before"`
 	Requests       int64     `json:"requests" doc:"Through the gateway, since the daemon has started"`
 	Errors         int64     `json:"errors" doc:"Of these, answered with 500 or above, or not at all"`
-	Requests       int64     `json:"requests" doc:"Through the gateway, since the daemon has started"`
-	Errors         int64     `json:"errors" doc:"Of these, answered with 500 or above, or not at all"`
 	CreatedAt      time.Time `json:"created_at"`
 	UpdatedAt      time.Time `json:"updated_at"`
 }
