@@ -26,22 +26,56 @@ func (h *host) reapOrphans(ctx context.Context) {
 	}
 }
 
-// reapPending stops at the first zombie that has an owner: the owner's reaping brings it back here.
+// reapPending frees the orphans that have died. The kernel always names the same zombie first; when that one has an owner,
+// who keeps it until its whole tree is gone, the others are found by looking at every child.
 func (h *host) reapPending() {
-	for h.reapOne() {
+	for {
+		pid, more := h.reapOne()
+		if !more {
+			if pid != 0 {
+				h.reapBehind()
+			}
+			return
+		}
 	}
 }
 
-func (h *host) reapOne() bool {
+// reapOne frees the zombie that the kernel names first. more is false when there is none, or when pid has an owner.
+func (h *host) reapOne() (pid int, more bool) {
 	h.children.mu.Lock()
 	defer h.children.mu.Unlock()
 	pid, err := kernel.PeekAnyZombie()
 	if err != nil {
 		h.log.Error("look for orphans", "err", err)
+		return 0, false
 	}
-	if err != nil || pid == 0 || h.children.known[pid] {
-		return false
+	if pid == 0 || h.children.known[pid] {
+		return pid, false
 	}
+	return pid, h.reap(pid)
+}
+
+// reapBehind frees the orphans among all children.
+func (h *host) reapBehind() {
+	h.children.mu.Lock()
+	defer h.children.mu.Unlock()
+	pids, err := kernel.Children(os.Getpid())
+	if err != nil {
+		h.log.Error("look for orphans", "err", err)
+		return
+	}
+	for _, pid := range pids {
+		if h.children.known[pid] {
+			continue
+		}
+		if stat, err := kernel.ReadStat(pid); err == nil && !stat.Alive() {
+			h.reap(pid)
+		}
+	}
+}
+
+// reap frees one orphan. Called with the lock of the children held.
+func (h *host) reap(pid int) bool {
 	if err := kernel.ReapPID(pid); err != nil {
 		h.log.Error("reap orphan", "pid", pid, "err", err)
 		return false

@@ -52,7 +52,8 @@ func (s *sweep) once() bool {
 func (s *sweep) start(gone func(), log *slog.Logger) {
 	go func() {
 		defer close(s.ended)
-		began, warned := time.Now(), false
+		var killing time.Time
+		warned := false
 		for pause := sweepFirst; ; pause = min(2*pause, sweepSlowest) {
 			select {
 			case <-s.stop:
@@ -63,7 +64,10 @@ func (s *sweep) start(gone func(), log *slog.Logger) {
 				gone()
 				return
 			}
-			if s.killing.Load() && !warned && time.Since(began) > sweepWarn {
+			if killing.IsZero() && s.killing.Load() {
+				killing = time.Now()
+			}
+			if !warned && !killing.IsZero() && time.Since(killing) > sweepWarn {
 				warned = true
 				log.Warn("processes outlive SIGKILL", "pid", s.proc.pid)
 			}

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -32,6 +34,10 @@ Settings come from these flags, AICTL_… variables, the database and the settin
 			a.t("For tests: free ports, told in DIR/run/daemon.json"), "aictl daemon --data-dir DIR --listen 127.0.0.1:0 --gateway-listen 127.0.0.1:0"),
 		Args: a.args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			// An impatient second SIGTERM must not cut an orderly stop short; the grace periods bound it.
+			later := make(chan os.Signal, 1)
+			signal.Notify(later, syscall.SIGINT, syscall.SIGTERM)
+			defer signal.Stop(later)
 			settings, err := a.loadSettings(cmd, file)
 			if err != nil {
 				return fail(exitUsage, err, "")
