@@ -56,6 +56,7 @@ func (i *instance) startLeader() (err error) {
 	spec := i.spec
 	i.proc, err = i.host.spawn(command{
 		id: i.id, argv: spec.Argv, dir: spec.Dir, env: spec.Env, nonce: i.nonce, stdout: ends[0], stderr: ends[1],
+		limits: spec.Limits,
 	})
 	return errors.Join(err, closeAll(ends[:]))
 }
@@ -71,6 +72,7 @@ func closeAll(fds []int) error {
 // watch posts the leader's end to the inbox.
 func (i *instance) watch() {
 	proc := i.proc
+	proc.id, proc.limits = i.id, i.spec.Limits
 	proc.watch(func(exit Exit) {
 		i.post(message{event: Exited{Exit: exit}, from: proc})
 	})
@@ -144,6 +146,8 @@ func (i *instance) forget() {
 	i.closeOutput()
 	i.warn("remove traces", i.removeFiles())
 	i.warn("remove cgroup", i.host.newTree(i.id, i.nonce).remove())
+	neverRan := process{host: i.host, id: i.id, limits: i.spec.Limits}
+	i.warn("remove the groups of limits", neverRan.endLimits())
 	status := i.current()
 	status.State, status.Reason = StateRemoved, ""
 	i.host.feed.publish(&status)

@@ -17,6 +17,8 @@ type process struct {
 	startedAt time.Time
 	tree      tree
 	host      *host
+	id        string // of the instance, and its limits; set before watch
+	limits    Limits
 }
 
 // watch waits in a goroutine for the leader's end and tells how it came about.
@@ -26,7 +28,7 @@ func (p *process) watch(told func(Exit)) {
 			return // closed: nobody wants to know any more
 		}
 		at := p.host.now()
-		exit := p.learn()
+		exit := p.noteOOM(p.learn())
 		exit.At, exit.Uptime = at, at.Sub(p.startedAt)
 		told(exit)
 	}()
@@ -91,5 +93,5 @@ func (p *process) release() error {
 		_, err = p.pidfd.Reap()
 		p.host.children.reaped(p.pid)
 	}
-	return errors.Join(err, p.pidfd.Close(), p.tree.ended())
+	return errors.Join(err, p.pidfd.Close(), p.tree.ended(), p.endLimits())
 }

@@ -15,6 +15,8 @@ func describeExit(e Exit) string {
 	switch {
 	case e.Unknown:
 		what = "ended while no keeper was watching, exit code unknown"
+	case e.OOM:
+		what = "killed: out of memory (limit " + humanBytes(e.MemoryLimit) + ")"
 	case e.Signal != "":
 		what = "killed by SIG" + e.Signal
 	}
@@ -53,4 +55,14 @@ func serviceName(id string) string {
 		return id[:i]
 	}
 	return id
+}
+
+// humanBytes writes a number of bytes in the largest unit it reaches: 2 GiB, 1.5 MiB.
+func humanBytes(n int64) string {
+	units := []string{"B", "KiB", "MiB", "GiB", "TiB"}
+	value, unit := float64(n), 0
+	for value >= 1024 && unit < len(units)-1 {
+		value, unit = value/1024, unit+1
+	}
+	return fmt.Sprintf("%.4g %s", value, units[unit])
 }

@@ -24,6 +24,7 @@ type command struct {
 	nonce  string
 	stdout int
 	stderr int
+	limits Limits
 	extra  []int // descriptors the child gets as 3, 4 …
 }
 
@@ -62,8 +63,14 @@ func (h *host) spawnIn(t tree, path string, c command) (*process, error) {
 		return nil, err
 	}
 	p.pid, err = h.children.spawn(func() (int, error) {
-		pid, _, err := syscall.StartProcess(path, c.argv, attr)
-		return pid, err
+		start := func() (int, error) {
+			pid, _, err := syscall.StartProcess(path, c.argv, attr)
+			return pid, err
+		}
+		if c.limits == (Limits{}) {
+			return start()
+		}
+		return h.startLimited(c, start)
 	})
 	if err = errors.Join(err, done()); err != nil {
 		return nil, err

@@ -16,6 +16,7 @@ type Spec struct {
 	Restart RestartPolicy     `json:"restart"`
 	Stop    StopPolicy        `json:"stop"`
 	Log     LogPolicy         `json:"log"`
+	Limits  Limits            `json:"limits,omitzero"`
 	Labels  map[string]string `json:"labels,omitempty"` // kept and returned, never read: service, release …
 }
 
@@ -82,4 +83,7 @@ type Exit struct {
 	Signal  string        `json:"signal,omitempty"` // name without SIG when a signal ended it
 	Unknown bool          `json:"unknown,omitempty"`
 	Uptime  time.Duration `json:"uptime"`
+	// OOM is set when the kernel killed the process because the instance was at its MemoryLimit (bytes).
+	OOM         bool  `json:"oom,omitempty"`
+	MemoryLimit int64 `json:"memory_limit,omitempty"`
 }

@@ -61,6 +61,7 @@ func compose(svc store.Service, rel store.Release, m configs.Manifest, inst stor
 			Within:      time.Duration(m.Restart.Within),
 		},
 		Stop:   procs.StopPolicy{Signal: m.Stop.Signal, Grace: time.Duration(m.Stop.Grace)},
+		Limits: procs.Limits{Memory: int64(m.Resource.Memory), CPUs: m.Resource.CPUs, Pids: m.Resource.Pids},
 		Log:    procs.LogPolicy{Path: LogPath(dirs.Logs, inst.Service, inst.Slot), MaxBytes: int64(m.Log.MaxSize), Files: m.Log.Files},
 		Labels: map[string]string{"service": inst.Service, "release": rel.ID},
 	}
