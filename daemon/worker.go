@@ -44,7 +44,7 @@ func RunWorker(ctx context.Context, s configs.Settings, o WorkerOptions) error {
 
 // hopeless tells what another attempt cannot mend.
 func hopeless(err error) bool {
-	for _, kind := range []error{store.ErrNewerSchema, store.ErrSealed, store.ErrPermission, store.ErrReadOnly, store.ErrCorrupt} {
+	for _, kind := range []error{store.ErrNewerSchema, store.ErrSealed, store.ErrPermission, store.ErrReadOnly, store.ErrCorrupt, store.ErrKey} {
 		if errors.Is(err, kind) {
 			return true
 		}

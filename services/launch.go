@@ -148,7 +148,7 @@ func (i *instance) failed() string {
 		s.State == procs.StateStopped && s.LastExit != nil
 	switch {
 	case i.verdict == health.Unhealthy:
-		return "is unhealthy: " + i.reason + i.elsewhere()
+		return "is unhealthy: " + i.reason
 	case ended && s.LastExit != nil:
 		return describe(*s.LastExit)
 	case ended:
@@ -178,21 +178,9 @@ func (i *instance) waitsFor() string {
 	case i.policy == nil:
 		return "is starting"
 	case i.reason != "":
-		return "waits for " + i.policy.Path + " (" + i.reason + i.elsewhere() + ")"
+		return "waits for " + i.policy.Path + " (" + i.reason + ")"
 	}
 	return "waits for " + i.policy.Path
-}
-
-// elsewhere names the ports that the instance listens on when its own is not among them.
-func (i *instance) elsewhere() string {
-	if !strings.Contains(i.reason, "nothing listens") {
-		return ""
-	}
-	others := slices.DeleteFunc(listening(i.status.PID), func(p int) bool { return p == i.Port })
-	if len(others) == 0 {
-		return ""
-	}
-	return fmt.Sprintf("; it listens on %s instead of $PORT (%d)", joinInts(others), i.Port)
 }
 
 // Launched is when this daemon took up an instance, the zero time when there is none. Its log may go back further: to

@@ -186,6 +186,8 @@ func passed(err error) bool {
 
 // hear takes a probe's report: routing acts on it at once, the keeper is told by Run.
 func (m *Manager) hear(r health.Report) {
+	// Asked now: an unhealthy process is about to be restarted.
+	r.Reason += elsewhere(r.Reason, r.PID, m.portOf(r.ID))
 	m.mu.Lock()
 	i, ok := m.instances[r.ID]
 	if !ok || i.status.PID != r.PID {
@@ -207,6 +209,15 @@ func (m *Manager) hear(r health.Report) {
 	case m.told <- r:
 	case <-m.done:
 	}
+}
+
+func (m *Manager) portOf(id string) int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if i, ok := m.instances[id]; ok {
+		return i.Port
+	}
+	return 0
 }
 
 // Observe takes the keeper's word on one instance. Calls come in the keeper's order.

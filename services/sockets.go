@@ -2,12 +2,25 @@ package services
 
 import (
 	"bufio"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 )
+
+// elsewhere names the ports that a process listens on when nothing answers on its own.
+func elsewhere(reason string, pid, port int) string {
+	if !strings.Contains(reason, "nothing listens") {
+		return ""
+	}
+	others := slices.DeleteFunc(listening(pid), func(p int) bool { return p == port })
+	if len(others) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; it listens on %s instead of $PORT (%d)", joinInts(others), port)
+}
 
 // listening are the TCP ports that a process or one of its descendants listens on, sorted. It reads /proc and is meant
 // for explaining a failure, not for polling. What cannot be read is left out.

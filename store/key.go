@@ -11,6 +11,9 @@ import (
 	"aictl/store/internal/sqlite"
 )
 
+// ErrKey is wrapped by errors about a key file that is there and cannot be used.
+var ErrKey = errors.New("secret key not usable")
+
 // LoadOrCreateKey returns the 32 bytes kept at path, making them on first use. The file is 0600; one that
 // others can read is refused, and so is one of another length.
 func LoadOrCreateKey(path string) ([]byte, error) {
@@ -30,17 +33,17 @@ func loadKey(path string) ([]byte, error) {
 		return nil, fmt.Errorf("read key: %w", sqlite.Explain(err))
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("key %s is not a regular file: remove it, or put the key file itself there", path)
+		return nil, fmt.Errorf("%w: %s is not a regular file: remove it, or put the key file itself there", ErrKey, path)
 	}
 	if wide := info.Mode().Perm() &^ 0o600; wide != 0 {
-		return nil, fmt.Errorf("key %s has permissions %04o and must not be open to others: run chmod 600 %s", path, info.Mode().Perm(), path)
+		return nil, fmt.Errorf("%w: %s has permissions %04o and must not be open to others: run chmod 600 %s", ErrKey, path, info.Mode().Perm(), path)
 	}
 	key, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read key: %w", sqlite.Explain(err))
 	}
 	if len(key) != KeySize {
-		return nil, fmt.Errorf("key %s has %d bytes instead of %d: restore it from a backup; without it stored secrets cannot be read", path, len(key), KeySize)
+		return nil, fmt.Errorf("%w: %s has %d bytes instead of %d: restore it from a backup; without it stored secrets cannot be read", ErrKey, path, len(key), KeySize)
 	}
 	return key, nil
 }
