@@ -65,13 +65,14 @@ install:
 	install -d -m 0700 $(DESTDIR)/var/lib/aictl
 	sed 's|/usr/local/bin/aictl|$(PREFIX)/bin/aictl|' configs/aictl.service > $(DESTDIR)$(UNITDIR)/aictl.service
 	chmod 0644 $(DESTDIR)$(UNITDIR)/aictl.service
+	install -m 0644 configs/aictl.socket $(DESTDIR)$(UNITDIR)/aictl.socket
 	@test -n "$(DESTDIR)" || ! test -d /run/systemd/system || systemctl daemon-reload
 	@echo "installed; start it with: systemctl enable --now aictl"
 
 # Data and settings stay: they are the user's.
 uninstall:
-	@test -n "$(DESTDIR)" || ! test -d /run/systemd/system || systemctl disable --now aictl || true
-	rm -f $(DESTDIR)$(PREFIX)/bin/aictl $(DESTDIR)$(UNITDIR)/aictl.service
+	@test -n "$(DESTDIR)" || ! test -d /run/systemd/system || systemctl disable --now aictl.socket aictl || true
+	rm -f $(DESTDIR)$(PREFIX)/bin/aictl $(DESTDIR)$(UNITDIR)/aictl.service $(DESTDIR)$(UNITDIR)/aictl.socket
 	@test -n "$(DESTDIR)" || ! test -d /run/systemd/system || systemctl daemon-reload
 	@echo "removed; left in place: $(DESTDIR)/var/lib/aictl and $(DESTDIR)/etc/aictl"
 

@@ -11,7 +11,6 @@ import (
 	"runtime/debug"
 	"strings"
 	"syscall"
-	"time"
 
 	"aictl/configs"
 	"aictl/procs"
@@ -48,10 +47,14 @@ func RunKeeper(ctx context.Context, s configs.Settings, o KeeperOptions) error {
 	if err != nil {
 		return fmt.Errorf("%w: correct the environment this is started with", err)
 	}
+	passed, err := procs.ActivatedListeners(os.Getenv, os.Getpid())
+	if err != nil {
+		return err
+	}
 	k, err := procs.NewKeeper(procs.KeeperConfig{
 		RunDir:    dir.Run(),
 		Logger:    o.Logger,
-		Listen:    func() (map[string]net.Listener, error) { return listen(dir, s, o.Version) },
+		Listen:    func() (map[string]net.Listener, error) { return listen(dir, s, o.Version, passed) },
 		Child:     &procs.ChildSpec{Argv: o.Worker, Env: os.Environ(), Refused: ExitRefused},
 		Version:   o.Version,
 		Manager:   manager,
@@ -74,34 +77,6 @@ func forgetState(dir Layout) error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// listen opens the addresses and writes down which they are. It runs once the keeper holds the lock of the data directory.
-func listen(dir Layout, s configs.Settings, version string) (_ map[string]net.Listener, err error) {
-	open := map[string]net.Listener{}
-	defer func() {
-		if err != nil {
-			for _, ln := range open {
-				err = errors.Join(err, ln.Close())
-			}
-		}
-	}()
-	if open[listenAPI], err = listenTCP(s.Listen, "--listen"); err != nil {
-		delete(open, listenAPI)
-		return nil, err
-	}
-	if open[listenGateway], err = listenTCP(s.GatewayListen, "--gateway-listen"); err != nil {
-		delete(open, listenGateway)
-		return nil, err
-	}
-	if open[listenSocket], err = listenUnix(dir.APISocket()); err != nil {
-		delete(open, listenSocket)
-		return nil, err
-	}
-	return open, dir.writeState(State{
-		PID: os.Getpid(), StartedAt: time.Now().UTC(), Version: version, Socket: dir.APISocket(),
-		API: urlOf(open[listenAPI].Addr()), Gateway: urlOf(open[listenGateway].Addr()),
-	})
 }
 
 func listenTCP(addr, flag string) (net.Listener, error) {

@@ -20,7 +20,8 @@ func helper(mode string, args []string) int {
 	modes := map[string]func([]string) int{
 		"wait": helperWait, "exit": helperExit, "stubborn": helperStubborn, "lines": helperLines,
 		"forks": helperForks, "leaf": helperLeaf, "daemon": helperDaemon, "keeper": helperKeeper,
-		"bytes": helperBytes, "long": helperLong, "goodbye": helperGoodbye, "leaves": helperLeaves,
+		"activated": helperActivated,
+		"bytes":     helperBytes, "long": helperLong, "goodbye": helperGoodbye, "leaves": helperLeaves,
 	}
 	run, ok := modes[mode]
 	if !ok {
@@ -212,6 +213,24 @@ func helperKeeper(args []string) int {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
+	}
+	return 0
+}
+
+// helperActivated accepts on what a service manager passes and says what it is called.
+func helperActivated([]string) int {
+	passed, err := ActivatedListeners(os.Getenv, os.Getpid())
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	for _, p := range passed {
+		conn, err := p.Accept()
+		if err != nil {
+			return 1
+		}
+		fmt.Fprintln(conn, p.Name)
+		conn.Close()
 	}
 	return 0
 }

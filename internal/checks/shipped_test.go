@@ -77,9 +77,13 @@ func TestUnitIsValid(t *testing.T) {
 	if err := os.WriteFile(path, []byte(strings.ReplaceAll(unit, program, "/bin/true")), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.Command("systemd-analyze", "verify", "--man=no", path).CombinedOutput()
-	// Without a running systemd other units may be missing, which is nothing that this one could mend.
-	mine := slices.DeleteFunc(strings.Split(string(out), "\n"), func(line string) bool { return !strings.Contains(line, "aictl.service") })
+	socket := filepath.Join(filepath.Dir(path), "aictl.socket")
+	if err := os.WriteFile(socket, read(t, "configs/aictl.socket"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command("systemd-analyze", "verify", "--man=no", path, socket).CombinedOutput()
+	// Without a running systemd other units may be missing, which is nothing that these could mend.
+	mine := slices.DeleteFunc(strings.Split(string(out), "\n"), func(line string) bool { return !strings.Contains(line, "aictl.s") })
 	if err != nil || len(mine) > 0 {
 		t.Errorf("systemd-analyze verify: %v\n%s", err, out)
 	}
