@@ -131,6 +131,10 @@ func TestDaemonKilledInADeploy(t *testing.T) {
 	r.until("no candidate is left", func() bool { return len(r.service("echo").Instances) == 1 })
 	r.serves("echo", "v1")
 	r.stop()
+	leases, err := r.openStore().PortLeases(t.Context())
+	if err != nil || len(leases) != 1 || leases[0].Owner != before.ID {
+		t.Errorf("ports are leased to %v, want %s alone; %v", leases, before.ID, err)
+	}
 }
 
 // TestKeeperKilled: kill -9 of the keeper stops no service, and the next one adopts every one of them.
