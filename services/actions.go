@@ -74,7 +74,7 @@ func (m *Manager) move(ctx context.Context, svc store.Service, rel store.Release
 	}
 	port, err := m.Ports.Acquire(ctx, row.ID)
 	if err != nil {
-		return false, fmt.Errorf("port for %s: %w", row.ID, err)
+		return false, err // it names the instance
 	}
 	if port == row.Port {
 		return false, nil

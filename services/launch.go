@@ -57,7 +57,7 @@ func (m *Manager) allot(ctx context.Context, name, release string, n int, live b
 	for k := range rows {
 		row := &rows[k]
 		if row.Port, err = m.Ports.Acquire(ctx, row.ID); err != nil {
-			return rows, fmt.Errorf("port for %s: %w", row.ID, err)
+			return rows, err // it names the instance
 		}
 		if err := m.Store.SetInstancePort(ctx, row.ID, row.Port); err != nil {
 			return rows, fmt.Errorf("port for %s: %w", row.ID, err)
