@@ -30,7 +30,7 @@ func TestStopOneService(t *testing.T) {
 	t.Parallel()
 	r := startRig(t)
 	r.deploy("bystander", "")
-	r.deploy("forks", "-mode forks")
+	r.deploy("forks", "-mode forks", "stop: {grace: 300ms}")
 	r.deploy("stubborn", "-mode stubborn", "stop: {grace: 400ms}")
 	bystander := r.instance("bystander")
 

@@ -117,14 +117,21 @@ func (r *rig) start() {
 			r.t.Fatalf("the keeper ended: %v", r.exit)
 		default:
 		}
-		_, err := client.Health(r.t.Context())
-		return err == nil
+		return r.well()
 	})
 	state, err := daemon.ReadState(r.data)
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	r.api, r.gateway = state.API, state.Gateway
+}
+
+// well asks the daemon for its health. A connection waits in the backlog when there is no daemon, so it is given up in time.
+func (r *rig) well() bool {
+	ctx, cancel := context.WithTimeout(r.t.Context(), 2*time.Second)
+	defer cancel()
+	_, err := r.client.Health(ctx)
+	return err == nil
 }
 
 // stop ends the keeper in order and checks that nothing is left of it.
