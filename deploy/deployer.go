@@ -275,11 +275,11 @@ func (d *Deployer) enqueue(ctx context.Context, row store.Deploy, w wishes) (sto
 	return row, nil
 }
 
-// announce tells the end of a deploy that never ran or was ended elsewhere.
+// announce tells the end of a deploy whose row says so. Who hears of it finds nothing of the deploy left.
 func (d *Deployer) announce(row store.Deploy) {
+	d.forgetWishes(context.Background(), row.ID)
 	d.hub.publish(Event{Deploy: row.ID, State: string(row.State), Detail: row.Error, At: d.Now()})
 	d.hub.close(row.ID)
-	d.forgetWishes(context.Background(), row.ID)
 }
 
 func (d *Deployer) forgetWishes(ctx context.Context, id int64) {
