@@ -187,16 +187,12 @@ func (b *Builder) uvInstall(ctx context.Context, req Request, reqs requirements,
 		return err
 	}
 	argv := []string{uv, "pip", "install", "--python", filepath.Join(dir, "bin", "python"), "-r", file}
-	env := map[string]string{}
+	env := readPipSettings("/etc", os.Getenv).forUV(os.Getenv)
 	if ix.index != "" {
 		env["UV_DEFAULT_INDEX"] = ix.index
-	} else if pip := os.Getenv("PIP_INDEX_URL"); pip != "" && os.Getenv("UV_DEFAULT_INDEX")+os.Getenv("UV_INDEX_URL") == "" {
-		env["UV_DEFAULT_INDEX"] = pip // uv does not read pip's settings
 	}
 	if len(ix.extra) > 0 {
 		env["UV_INDEX"] = strings.Join(ix.extra, " ")
-	} else if pip := os.Getenv("PIP_EXTRA_INDEX_URL"); pip != "" && os.Getenv("UV_INDEX")+os.Getenv("UV_EXTRA_INDEX_URL") == "" {
-		env["UV_INDEX"] = pip
 	}
 	return Run(ctx, Command{Name: "uv pip install", Argv: append(argv, ix.args()...), Dir: req.Dir, Env: b.uvEnv(env), Mark: req.Mark, Log: req.Log})
 }

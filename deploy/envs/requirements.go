@@ -282,7 +282,13 @@ func (ix indexes) args() []string {
 // sum is everything that decides where packages come from, the machine's settings included.
 func (ix indexes) sum() []string {
 	settings := map[string]string{}
-	for _, k := range []string{"PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX", "UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS"} {
+	pip := readPipSettings("/etc", os.Getenv)
+	for _, k := range []string{"index-url", "extra-index-url", "find-links", "no-index"} {
+		if v := pip[k]; v != "" {
+			settings["pip "+k] = v
+		}
+	}
+	for _, k := range []string{"PIP_NO_INDEX", "UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS"} {
 		if v := os.Getenv(k); v != "" {
 			settings[k] = v
 		}

@@ -28,7 +28,7 @@ type server struct {
 	data    string
 }
 
-func startServer(t *testing.T) *server {
+func startServer(t *testing.T, env ...string) *server {
 	t.Helper()
 	program := os.Getenv("AICTL")
 	if program == "" {
@@ -38,6 +38,7 @@ func startServer(t *testing.T) *server {
 	var log bytes.Buffer
 	cmd := exec.Command(program, "daemon", "--data-dir", s.data, "--listen", "127.0.0.1:0", "--gateway-listen", "127.0.0.1:0", "--ports", "23001-23099")
 	cmd.Stderr = &log
+	cmd.Env = append(os.Environ(), env...)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
