@@ -48,7 +48,7 @@ func compose(svc store.Service, rel store.Release, m configs.Manifest, inst stor
 	return procs.Spec{
 		ID:      inst.ID,
 		Argv:    fill(rel.Argv, inst.Port),
-		Dir:     filepath.Join(rel.Dir, subdir(svc, m)),
+		Dir:     filepath.Join(rel.Dir, m.Subdir),
 		Env:     environment(svc, rel, m, inst, dirs),
 		Port:    inst.Port,
 		Checked: !m.Health.Disabled,
@@ -70,13 +70,6 @@ func compose(svc store.Service, rel store.Release, m configs.Manifest, inst stor
 // LogPath is where the log of a service's slot lies.
 func LogPath(logs, service string, slot int) string {
 	return filepath.Join(logs, service, strconv.Itoa(slot)+".log")
-}
-
-func subdir(svc store.Service, m configs.Manifest) string {
-	if svc.Source.Subdir != "" {
-		return svc.Source.Subdir
-	}
-	return m.Subdir
 }
 
 // fill puts the port and the host into a command's {port} and {host}.

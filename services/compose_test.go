@@ -12,7 +12,7 @@ import (
 func TestComposeFillsPortAndKeepsSecretsOut(t *testing.T) {
 	t.Setenv("AICTL_TOKEN", "not-for-services")
 	t.Setenv("CUDA_HOME", "/opt/cuda")
-	svc := store.Service{Name: "ocr", Env: map[string]string{"MODEL": "large", "PORT": "1", "AICTL_SERVICE": "x"}}
+	svc := store.Service{Name: "ocr", Source: store.Source{Subdir: "moved/since"}, Env: map[string]string{"MODEL": "large", "PORT": "1", "AICTL_SERVICE": "x"}}
 	rel := store.Release{ID: "r1-aaaaaaaa", Service: "ocr", Commit: "aaaaaaaa", Dir: "/data/releases/ocr/r1", EnvKey: "k",
 		Argv: []string{"/envs/k/bin/python", "main.py", "--port={port}", "--host", "{host}"}}
 	m := configs.Manifest{Runtime: configs.RuntimePython, Subdir: "svc", Env: map[string]string{"MODEL": "base", "LEVEL": "3"}}
