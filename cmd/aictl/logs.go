@@ -39,7 +39,7 @@ With -f new lines are shown as they come, until Ctrl-C. -o json gives one JSON o
 	}
 	flags := cmd.Flags()
 	flags.BoolVarP(&f.follow, "follow", "f", false, a.t("show new lines as they come"))
-	flags.IntVarP(&f.lines, "lines", "n", 100, a.t("last so many lines of each instance; -1 is all"))
+	flags.IntVarP(&f.lines, "lines", "n", 100, a.t("last so many lines of all instances together; -1 is all"))
 	flags.StringVar(&f.since, "since", "", a.t("lines since a span (10m, 2h, 3d) or a time (2006-01-02 15:04)"))
 	flags.StringVar(&f.grep, "grep", "", a.t("lines that match a regular expression"))
 	flags.BoolVar(&f.stderr, "stderr", false, a.t("standard error only"))

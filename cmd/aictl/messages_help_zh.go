@@ -134,7 +134,7 @@ func flagsZH() map[string]string {
 		"how often --watch looks":                                       "--watch 查看的间隔",
 		"do not ask":                                                    "不询问",
 		"show new lines as they come":                                   "持续显示新行",
-		"last so many lines of each instance; -1 is all":                "每个实例的最后若干行；-1 为全部",
+		"last so many lines of all instances together; -1 is all":       "所有实例合计的最后若干行；-1 为全部",
 		"lines since a span (10m, 2h, 3d) or a time (2006-01-02 15:04)": "从某段时间前（10m、2h、3d）或某个时刻（2006-01-02 15:04）起的行",
 		"lines that match a regular expression":                         "匹配正则表达式的行",
 		"standard error only":                                           "只看标准错误",
