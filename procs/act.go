@@ -56,7 +56,7 @@ func (i *instance) startLeader() (err error) {
 	spec := i.spec
 	i.proc, err = i.host.spawn(command{
 		id: i.id, argv: spec.Argv, dir: spec.Dir, env: spec.Env, nonce: i.nonce, stdout: ends[0], stderr: ends[1],
-		limits: spec.Limits,
+		limits: spec.Limits, launch: spec.Launch,
 	})
 	return errors.Join(err, closeAll(ends[:]))
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -25,6 +26,7 @@ type command struct {
 	stdout int
 	stderr int
 	limits Limits
+	launch Launch
 	extra  []int // descriptors the child gets as 3, 4 …
 }
 
@@ -35,7 +37,7 @@ func (h *host) spawn(c command) (*process, error) {
 		return nil, err
 	}
 	p, err := h.spawnIn(h.newTree(c.id, c.nonce), path, c)
-	if err == nil || h.groups == nil {
+	if err == nil || h.groups == nil || isRefusal(err) {
 		return p, explainSpawn(path, c, err)
 	}
 	// The fault may be the cgroup's: what starts without one shall run.
@@ -47,6 +49,26 @@ func (h *host) spawn(c command) (*process, error) {
 }
 
 func (h *host) spawnIn(t tree, path string, c command) (*process, error) {
+	if c.launch.none() {
+		return h.fork(t, path, c.argv, c)
+	}
+	s, err := newStub(c, path, 3+len(c.extra))
+	if err != nil {
+		return nil, err
+	}
+	c.extra = append(slices.Clone(c.extra), int(s.end.Fd()))
+	p, err := h.fork(t, s.path, s.argv, c)
+	if err != nil {
+		return nil, errors.Join(err, s.drop())
+	}
+	if err := errors.Join(s.began(), s.await()); err != nil {
+		return nil, errors.Join(err, p.pidfd.Close(), p.abort())
+	}
+	return p, nil
+}
+
+// fork starts path with argv in a tree, in the place that c describes.
+func (h *host) fork(t tree, path string, argv []string, c command) (*process, error) {
 	p := &process{host: h, child: true, tree: t}
 	pidfd := -1
 	attr := &syscall.ProcAttr{
@@ -64,7 +86,7 @@ func (h *host) spawnIn(t tree, path string, c command) (*process, error) {
 	}
 	p.pid, err = h.children.spawn(func() (int, error) {
 		start := func() (int, error) {
-			pid, _, err := syscall.StartProcess(path, c.argv, attr)
+			pid, _, err := syscall.StartProcess(path, argv, attr)
 			return pid, err
 		}
 		if c.limits == (Limits{}) {

@@ -17,6 +17,7 @@ type Spec struct {
 	Stop    StopPolicy        `json:"stop"`
 	Log     LogPolicy         `json:"log"`
 	Limits  Limits            `json:"limits,omitzero"`
+	Launch  Launch            `json:"launch,omitzero"`
 	Labels  map[string]string `json:"labels,omitempty"` // kept and returned, never read: service, release …
 }
 
