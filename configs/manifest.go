@@ -39,6 +39,7 @@ type Manifest struct {
 	Stop     Stop              `yaml:"stop" json:"stop"`
 	Log      Log               `yaml:"log" json:"log"`
 	Resource Resources         `yaml:"resources,omitempty" json:"resources"`
+	Process  Process           `yaml:"process,omitempty" json:"process"`
 	Env      map[string]string `yaml:"env,omitempty" json:"env,omitempty"`
 	Hooks    Hooks             `yaml:"hooks,omitempty" json:"hooks"`
 	Record   Record            `yaml:"record" json:"record"`
@@ -85,6 +86,8 @@ type Resources struct {
 	Pids   int     `yaml:"pids,omitempty" json:"pids,omitempty"`
 	Nofile int     `yaml:"nofile,omitempty" json:"nofile,omitempty"`
 	GPUs   string  `yaml:"gpus,omitempty" json:"gpus,omitempty"`
+	// Rlimits are further limits of the kernel, on each process; the names are RlimitNames.
+	Rlimits map[string]Rlimit `yaml:"rlimits,omitempty" json:"rlimits,omitempty"`
 }
 
 // Hooks are commands run in the release directory; Release runs after the environment is built, before the start,

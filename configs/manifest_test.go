@@ -80,7 +80,9 @@ func good(t *testing.T, name string) *Manifest {
 func TestFullManifest(t *testing.T) {
 	want := DefaultManifest()
 	want.Name, want.Runtime, want.Command = "text-classify", RuntimePython, "python main.py"
-	want.Resource = Resources{Memory: 2 << 30, CPUs: 2, Pids: 512, Nofile: 4096, GPUs: "0"}
+	want.Resource = Resources{Memory: 2 << 30, CPUs: 2, Pids: 512, Nofile: 4096, GPUs: "0",
+		Rlimits: map[string]Rlimit{"core": 0, "memlock": Unlimited, "fsize": 1 << 30}}
+	want.Process = Process{User: "ocr", Group: "44", Umask: "027", Nice: -5, OOMScoreAdj: 300}
 	want.Env = map[string]string{"MODEL": "base", "RATE": "0.50", "DEBUG": "true", "EMPTY": ""}
 	want.Groups = []string{"vision"}
 	want.Hooks.Release = "python migrate.py --name 'a b'"

@@ -62,6 +62,14 @@ log:
 #   pids: 512
 #   nofile: 4096
 #   gpus: "0"           # "0,1", all or none
+#   rlimits: {core: 0, memlock: unlimited}   # of each process
+
+# process:              # what it runs as; as aictl itself when left out
+#   user: nobody        # another user needs aictl to run as root
+#   group: nogroup
+#   umask: "027"
+#   nice: 5             # -20 (first) to 19 (last)
+#   oom_score_adj: 300  # 1000: killed first when memory runs out
 
 # env:
 #   MODEL: base

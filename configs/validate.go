@@ -68,6 +68,7 @@ func (m *Manifest) faults() []Fault {
 	}
 	c.between("log.files", m.Log.Files, 1, maxLogFiles)
 	m.Resource.check(&c)
+	m.Process.check(&c)
 	c.env(m.Env)
 	m.Hooks.check(&c)
 	m.Record.check(&c)
@@ -119,6 +120,7 @@ func (r Resources) check(c *checker) {
 	if r.GPUs != "" && !gpusRE.MatchString(r.GPUs) {
 		c.fault("resources.gpus", "%q names no GPUs (write 0, \"0,1\", all or none)", clip(r.GPUs))
 	}
+	checkRlimits(c, r.Rlimits)
 }
 
 func (r Record) check(c *checker) {
