@@ -148,27 +148,40 @@ func (i *instance) adoptedEvents(r *record) []Event {
 		return append(events, Remove{})
 	case !r.Wanted:
 		return append(events, Stop{})
-	case r.State == StateStopping:
+	case r.State == StateStopping && r.Then == sequelFailed:
+		return append(events, Restart{Reason: r.Reason, Unhealthy: true})
+	case r.State == StateStopping && r.Then == sequelStart:
 		return append(events, Restart{Reason: "was being restarted when the keeper ended"})
 	}
 	return events
 }
 
-// resumed leads on an instance whose process is gone.
+// resumed leads on an instance whose process is gone. A reboot starts afresh, also what was given up before it.
 func (r *record) resumed(bootID string) []Event {
+	rebooted := r.BootID != bootID
 	switch {
 	case r.Removing:
 		return []Event{Remove{}}
 	case !r.Wanted && r.State == StateStopping:
 		return []Event{Stop{}}
+	case rebooted && r.State == StateFatal && r.Spec.Restart.Policy != PolicyNever && !r.Spec.Waits:
+		return []Event{Start{}}
 	case !r.Wanted:
 		return nil
-	case r.PID > 0 && r.BootID == bootID && r.State != StateStopping:
-		return []Event{Lost{}}
-	case r.Spec.Waits:
+	case rebooted && r.Spec.Waits:
 		return nil
+	case rebooted:
+		return []Event{Start{}}
+	case r.State == StateStopping && r.Then != sequelStop:
+		return []Event{Swept{Then: r.Then}}
+	case r.State == StateStopping: // written by a version that did not say what follows
+		return []Event{Start{}}
+	case r.PID > 0:
+		return []Event{Lost{}}
+	case r.State == StateBackoff:
+		return []Event{Resumed{Backoff: true, NextStart: r.NextStart}}
 	}
-	return []Event{Start{}}
+	return []Event{Resumed{}}
 }
 
 // adoptUnrecorded takes back leaders whose state file is lost or damaged, with a spec read from the process itself.

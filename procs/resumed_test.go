@@ -18,6 +18,15 @@ func TestResumed(t *testing.T) {
 		{"waits, gone in this boot", record{Wanted: true, State: StateRunning, PID: 5, BootID: "now", Spec: &Spec{Waits: true}}, "procs.Lost"},
 		{"not wanted", record{State: StateStopped}, ""},
 		{"was stopping", record{State: StateStopping}, "procs.Stop"},
+		{"in backoff", record{Wanted: true, State: StateBackoff, BootID: "now"}, "procs.Resumed"},
+		{"in backoff, another boot", record{Wanted: true, State: StateBackoff, BootID: "old"}, "procs.Start"},
+		{"about to be spawned", record{Wanted: true, State: StateStarting, BootID: "now"}, "procs.Resumed"},
+		{"crashed, its tree was ended", record{Wanted: true, State: StateStopping, PID: 5, BootID: "now", Then: sequelPolicy}, "procs.Swept"},
+		{"was restarting, older file", record{Wanted: true, State: StateStopping, PID: 5, BootID: "now"}, "procs.Start"},
+		{"given up", record{State: StateFatal, BootID: "now"}, ""},
+		{"given up, another boot", record{State: StateFatal, BootID: "old"}, "procs.Start"},
+		{"never restarted, another boot", record{State: StateFatal, BootID: "old", Spec: &Spec{Restart: RestartPolicy{Policy: PolicyNever}}}, ""},
+		{"stopped, another boot", record{State: StateStopped, BootID: "old"}, ""},
 		{"was being removed", record{Wanted: true, Removing: true}, "procs.Remove"},
 	} {
 		if tc.r.Spec == nil {
