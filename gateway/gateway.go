@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"aictl/configs"
@@ -68,7 +67,7 @@ type Gateway struct {
 	transport *http.Transport
 	proxy     *httputil.ReverseProxy
 
-	table  atomic.Pointer[table]
+	table  *table
 	counts sync.Map         // *counts by service
 	mu     sync.Mutex       // one writer of the table and of loads
 	loads  map[string]*load // by instance, also of those that are on their way out
@@ -76,8 +75,7 @@ type Gateway struct {
 
 // New returns a gateway without routes.
 func New(rec Recorder, opt Options) *Gateway {
-	g := &Gateway{opt: opt.withDefaults(), rec: rec, loads: map[string]*load{}}
-	g.table.Store(&table{})
+	g := &Gateway{opt: opt.withDefaults(), rec: rec, table: newTable(), loads: map[string]*load{}}
 	g.transport = newTransport(g.opt)
 	g.proxy = &httputil.ReverseProxy{
 		Rewrite:        rewrite,
@@ -97,7 +95,7 @@ func (g *Gateway) SetRoute(r Route) error {
 	g.counts.LoadOrStore(r.Service, new(counts))
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.swap(g.table.Load().with(newRoute(r, g.loadOf)))
+	g.swap(r.Service, newRoute(r, g.loadOf))
 	if err != nil {
 		return fmt.Errorf("set route: %w", err)
 	}
@@ -108,23 +106,37 @@ func (g *Gateway) SetRoute(r Route) error {
 func (g *Gateway) RemoveRoute(service string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.swap(g.table.Load().without(service))
+	g.swap(service, nil)
 	g.counts.Delete(service)
 }
 
-// swap puts t in force, then retires the instances it no longer names. A request that picked one of those from the old table
-// finds it retired and picks again, so that nothing reaches an instance after Drain saw it idle. Callers hold g.mu.
-func (g *Gateway) swap(t *table) {
-	live := t.instances()
-	for name, l := range g.loads {
-		if live[name] {
-			l.revive()
+// swap puts a service's new route in force, nil for none, then retires the instances that no route names any more. A request
+// that picked one of those from the old route finds it retired and picks again, so that nothing reaches an instance after
+// Drain saw it idle. Callers hold g.mu.
+func (g *Gateway) swap(service string, next *route) {
+	t, old := g.table, g.table.find(service)
+	if next != nil {
+		for k, target := range next.Targets {
+			t.named[target.Instance]++
+			delete(t.leaving, target.Instance)
+			next.loads[k].revive()
+		}
+		t.routes.Store(service, next)
+	} else {
+		t.routes.Delete(service)
+	}
+	if old != nil {
+		for _, target := range old.Targets {
+			if t.named[target.Instance]--; t.named[target.Instance] == 0 {
+				delete(t.named, target.Instance)
+				t.leaving[target.Instance] = true
+			}
 		}
 	}
-	g.table.Store(t)
-	for name, l := range g.loads {
-		if !live[name] && l.retire() == 0 {
-			delete(g.loads, name)
+	for instance := range t.leaving {
+		if g.loads[instance].retire() == 0 {
+			delete(g.loads, instance)
+			delete(t.leaving, instance)
 		}
 	}
 }
@@ -160,7 +172,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		notFound(w, "not_found", "", "this address serves /ai/<service>/<path>")
 		return
 	}
-	rt := g.table.Load().routes[service]
+	rt := g.table.find(service)
 	if rt == nil {
 		notFound(w, "unknown_service", service, "no service of this name is deployed here")
 		return
