@@ -1,6 +1,7 @@
 package procs
 
 import (
+	"errors"
 	"log/slog"
 	"slices"
 	"sync/atomic"
@@ -193,7 +194,7 @@ func (i *instance) letGo() {
 		i.sweep.cancel()
 	}
 	if i.proc != nil {
-		i.warn("let go of process", i.proc.pidfd.Close())
+		i.warn("let go of process", errors.Join(i.proc.pidfd.Close(), i.proc.endOOM()))
 	}
 	i.closeOutput()
 	for _, w := range i.waiters {

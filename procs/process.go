@@ -2,9 +2,11 @@ package procs
 
 import (
 	"errors"
+	"os"
 	"syscall"
 	"time"
 
+	"aictl/procs/internal/cgroups"
 	"aictl/procs/internal/kernel"
 )
 
@@ -19,6 +21,10 @@ type process struct {
 	host      *host
 	id        string // of the instance, and its limits; set before watch
 	limits    Limits
+	limiter   *cgroups.Limiter // nil when nothing is limited
+	oomBefore int              // what the limiter's count of kills was before
+	oomEvent  *os.File         // see watchOOM
+	oomOver   chan struct{}    // closed by endOOM
 }
 
 // watch waits in a goroutine for the leader's end and tells how it came about.
@@ -93,5 +99,5 @@ func (p *process) release() error {
 		_, err = p.pidfd.Reap()
 		p.host.children.reaped(p.pid)
 	}
-	return errors.Join(err, p.pidfd.Close(), p.tree.ended(), p.endLimits())
+	return errors.Join(err, p.pidfd.Close(), p.endOOM(), p.tree.ended(), p.endLimits())
 }

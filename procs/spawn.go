@@ -28,6 +28,7 @@ type command struct {
 	limits Limits
 	launch Launch
 	extra  []int // descriptors the child gets as 3, 4 …
+	self   bool  // argv[0] names this process's own program, which is run even when another lies there by now
 }
 
 // spawn starts a leader in a process group, and where possible a cgroup, of its own.
@@ -35,6 +36,9 @@ func (h *host) spawn(c command) (*process, error) {
 	path, err := findProgram(c)
 	if err != nil {
 		return nil, err
+	}
+	if c.self && !isOwnProgram(path) {
+		path = ownProgram
 	}
 	p, err := h.spawnIn(h.newTree(c.id, c.nonce), path, c)
 	if err == nil || h.groups == nil || isRefusal(err) {
@@ -92,7 +96,7 @@ func (h *host) fork(t tree, path string, argv []string, c command) (*process, er
 		if c.limits == (Limits{}) {
 			return start()
 		}
-		return h.startLimited(c, start)
+		return h.startLimited(p, c, start)
 	})
 	if err = errors.Join(err, done()); err != nil {
 		return nil, err
@@ -134,6 +138,18 @@ func withoutMarks(env []string) []string {
 		}
 	}
 	return kept
+}
+
+// ownProgram is the file this process runs, wherever its name points by now.
+const ownProgram = "/proc/self/exe"
+
+func isOwnProgram(path string) bool {
+	own, err := os.Stat(ownProgram)
+	if err != nil {
+		return false
+	}
+	there, err := os.Stat(path)
+	return err == nil && os.SameFile(own, there)
 }
 
 // findProgram looks the program up as a shell in the service's own directory and environment would.

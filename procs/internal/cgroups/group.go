@@ -13,7 +13,11 @@ import (
 )
 
 // Tree is the cgroup that holds the groups of one keeper and no process itself.
-type Tree struct{ dir string }
+type Tree struct {
+	dir string
+	// Lacking is why controllers could not be handed down to the groups. They then limit nothing here.
+	Lacking error
+}
 
 // Open makes the tree's directory and checks that groups in it can be killed (Linux 5.14 and later).
 func Open(dir string) (*Tree, error) {

@@ -76,12 +76,16 @@ func (m Mount) GroupOf(pid int) (Group, error) {
 }
 
 // Tree makes (or finds again) the tree called name beside this process's own cgroup, or below it when the parent
-// is not ours to write to.
+// is not ours to write to. Controllers are handed down to it as far as they are ours to give; Lacking says what is in the way.
 func (m Mount) Tree(name string) (*Tree, error) {
 	var faults []error
 	for _, parent := range m.parents() {
 		tree, err := Open(filepath.Join(parent, name))
 		if err == nil {
+			if parent == filepath.Join(m.point, m.own) {
+				tree.Lacking = delegate(parent)
+			}
+			tree.Lacking = errors.Join(tree.Lacking, enable(tree.dir))
 			return tree, nil
 		}
 		faults = append(faults, err)
