@@ -76,9 +76,10 @@ func (m *Manager) AwaitHealthy(ctx context.Context, ids []string, progress func(
 }
 
 func (m *Manager) awaitUp(ctx context.Context, ids []string, progress func(string)) error {
+	changed, done := m.follow(servicesOf(ids)...)
+	defer done()
 	var last string
 	for {
-		changed := m.Changed()
 		waiting, err := m.candidates(ids)
 		if err != nil {
 			return err
@@ -102,8 +103,9 @@ func (m *Manager) awaitUp(ctx context.Context, ids []string, progress func(strin
 func (m *Manager) settled(ctx context.Context, ids []string) error {
 	timer := time.NewTimer(settle)
 	defer timer.Stop()
+	changed, done := m.follow(servicesOf(ids)...)
+	defer done()
 	for {
-		changed := m.Changed()
 		waiting, err := m.candidates(ids)
 		if err != nil {
 			return err

@@ -79,7 +79,7 @@ type Manager struct {
 	instances map[string]*instance
 	services  map[string]*service
 	seen      map[string]procs.Status // the keeper's word on every instance, also on unknown ones
-	changed   chan struct{}           // closed and replaced at every change
+	news      news
 	cpu       map[string]cpuSample
 	coming    map[string]int // services that are about to be started, and by how many
 	events    Events
@@ -139,7 +139,7 @@ func New(d Deps) *Manager {
 	m := &Manager{
 		Deps: d, log: d.Logger, told: make(chan health.Report, 256), failed: make(chan string, 256), done: make(chan struct{}),
 		instances: map[string]*instance{}, services: map[string]*service{}, seen: map[string]procs.Status{},
-		changed: make(chan struct{}), cpu: map[string]cpuSample{}, hooks: newHooks(d.Logger), coming: map[string]int{},
+		news: news{}, cpu: map[string]cpuSample{}, hooks: newHooks(d.Logger), coming: map[string]int{},
 	}
 	m.life, m.end = context.WithCancel(context.Background())
 	m.prober = health.NewProber(m.hear)
@@ -186,8 +186,7 @@ func passed(err error) bool {
 
 // hear takes a probe's report: routing acts on it at once, the keeper is told by Run.
 func (m *Manager) hear(r health.Report) {
-	// Asked now: an unhealthy process is about to be restarted.
-	r.Reason += elsewhere(r.Reason, r.PID, m.portOf(r.ID))
+	r.Reason += m.elsewhere(r)
 	m.mu.Lock()
 	i, ok := m.instances[r.ID]
 	if !ok || i.status.PID != r.PID {
@@ -209,15 +208,6 @@ func (m *Manager) hear(r health.Report) {
 	case m.told <- r:
 	case <-m.done:
 	}
-}
-
-func (m *Manager) portOf(id string) int {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if i, ok := m.instances[id]; ok {
-		return i.Port
-	}
-	return 0
 }
 
 // Observe takes the keeper's word on one instance. Calls come in the keeper's order.
@@ -263,8 +253,7 @@ func (m *Manager) take(i *instance, s procs.Status) {
 
 // publish makes the gateway's route of a service what the instances' states say. Called with the lock held.
 func (m *Manager) publish(name string) {
-	close(m.changed)
-	m.changed = make(chan struct{})
+	m.news.tell(name)
 	svc, ok := m.services[name]
 	if !ok {
 		m.Router.RemoveRoute(name)
@@ -285,13 +274,6 @@ func (m *Manager) publish(name string) {
 	if err := m.Router.SetRoute(route); err != nil {
 		m.log.Warn("recording without bodies", "service", name, "err", err)
 	}
-}
-
-// Changed returns a channel that is closed at the next change of anything.
-func (m *Manager) Changed() <-chan struct{} {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.changed
 }
 
 // keyed is one lock per name.

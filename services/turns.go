@@ -127,8 +127,9 @@ func (m *Manager) awaitTurn(ctx context.Context, name string) error {
 		return nil
 	}
 	defer m.waits(name, nil)
+	changed, done := m.follow(deps...)
+	defer done()
 	for {
-		changed := m.Changed()
 		open, left := m.outstanding(deps, begun, time.Now())
 		if len(open) == 0 {
 			return nil
