@@ -255,7 +255,7 @@ func policyOf(h configs.Health) *health.Policy {
 func (m *Manager) discard(ctx context.Context, id string) error {
 	m.mu.Lock()
 	if i, ok := m.instances[id]; ok {
-		i.Live = false
+		i.Live, i.asked = false, i.status.PID != 0
 		m.publish(i.Service)
 	}
 	m.mu.Unlock()

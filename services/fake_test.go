@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -34,14 +36,23 @@ type fakeKeeper struct {
 	verdict []procs.Verdict
 	signals []string
 	blamed  []string // restarted as unhealthy
+	news    chan procs.Status
 }
 
 func newFakeKeeper(t *testing.T) *fakeKeeper {
 	k := &fakeKeeper{
 		t: t, pid: 100, specs: map[string]procs.Spec{}, status: map[string]procs.Status{},
 		servers: map[string]*http.Server{}, broken: map[string]bool{}, sick: map[string]bool{},
+		news: make(chan procs.Status, 4096),
 	}
+	delivered := make(chan struct{})
+	go k.deliver(delivered)
 	t.Cleanup(func() {
+		k.mu.Lock()
+		close(k.news)
+		k.news = nil
+		k.mu.Unlock()
+		<-delivered
 		k.mu.Lock()
 		defer k.mu.Unlock()
 		for _, s := range k.servers {
@@ -49,6 +60,20 @@ func newFakeKeeper(t *testing.T) *fakeKeeper {
 		}
 	})
 	return k
+}
+
+// deliver tells what happened in the order in which it did, some time later, as the client of a real keeper does.
+func (k *fakeKeeper) deliver(done chan<- struct{}) {
+	defer close(done)
+	k.mu.Lock()
+	news := k.news
+	k.mu.Unlock()
+	for s := range news {
+		k.mu.Lock()
+		observe := k.observe
+		k.mu.Unlock()
+		observe(s)
+	}
 }
 
 func (k *fakeKeeper) pidOf(id string) int {
@@ -79,7 +104,9 @@ func (k *fakeKeeper) set(id string, f func(*procs.Status)) procs.Status {
 	k.seq++
 	s.Seq = k.seq
 	k.status[id] = s
-	go k.observe(s)
+	if k.news != nil {
+		k.news <- s
+	}
 	return s
 }
 
@@ -189,9 +216,10 @@ func (k *fakeKeeper) RestartUnhealthy(_ context.Context, id, _ string) (procs.St
 func (k *fakeKeeper) RemoveAll(_ context.Context, ids []string) ([]procs.Result, error) {
 	return k.each(ids, func(id string) procs.Status {
 		k.end(id)
+		s := k.set(id, func(s *procs.Status) { s.State = procs.StateRemoved })
 		delete(k.specs, id)
 		delete(k.status, id)
-		return procs.Status{ID: id, State: procs.StateRemoved}
+		return s
 	})
 }
 
@@ -200,6 +228,12 @@ func (k *fakeKeeper) SignalGroup(_ context.Context, id, signal string) error {
 	defer k.mu.Unlock()
 	k.signals = append(k.signals, id+" "+signal)
 	return nil
+}
+
+func (k *fakeKeeper) List(context.Context) ([]procs.Status, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return slices.Collect(maps.Values(k.status)), nil
 }
 
 func (k *fakeKeeper) Verdict(_ context.Context, v procs.Verdict) error {

@@ -35,6 +35,7 @@ type Keeper interface {
 	RemoveAll(ctx context.Context, ids []string) ([]procs.Result, error)
 	SignalGroup(ctx context.Context, id, signal string) error
 	Verdict(ctx context.Context, v procs.Verdict) error
+	List(ctx context.Context) ([]procs.Status, error)
 }
 
 // Router sends requests to instances; *gateway.Gateway is one.
@@ -79,6 +80,7 @@ type Manager struct {
 	instances map[string]*instance
 	services  map[string]*service
 	seen      map[string]procs.Status // the keeper's word on every instance, also on unknown ones
+	gone      map[string]uint64       // removed instances: the number of the keeper's last word on them
 	news      news
 	cpu       map[string]cpuSample
 	coming    map[string]int // services that are about to be started, and by how many
@@ -138,7 +140,7 @@ func (i *instance) serves() bool {
 func New(d Deps) *Manager {
 	m := &Manager{
 		Deps: d, log: d.Logger, told: make(chan health.Report, 256), failed: make(chan string, 256), done: make(chan struct{}),
-		instances: map[string]*instance{}, services: map[string]*service{}, seen: map[string]procs.Status{},
+		instances: map[string]*instance{}, services: map[string]*service{}, seen: map[string]procs.Status{}, gone: map[string]uint64{},
 		news: news{}, cpu: map[string]cpuSample{}, hooks: newHooks(d.Logger), coming: map[string]int{},
 	}
 	m.life, m.end = context.WithCancel(context.Background())
@@ -210,20 +212,29 @@ func (m *Manager) hear(r health.Report) {
 	}
 }
 
-// Observe takes the keeper's word on one instance. Calls come in the keeper's order.
+// Observe takes the keeper's word on one instance: its news in the keeper's order, and answers to calls, which may
+// overtake them.
 func (m *Manager) Observe(s procs.Status) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if s.State == procs.StateRemoved {
-		m.changes(m.seen[s.ID], s)
+	removed := s.State == procs.StateRemoved
+	last, known := m.seen[s.ID]
+	switch {
+	case removed && s.Seq == 0: // found missing by the client, after it had lost track
+		s.Seq = last.Seq
+	case s.Seq < last.Seq:
+		return // an answer to a call overtook it
+	case !known && s.Seq <= m.gone[s.ID] && m.gone[s.ID] > 0:
+		return // the instance is gone since; one that takes its slot has words of its own
+	}
+	m.changes(last, s)
+	if removed {
 		delete(m.seen, s.ID)
+		m.gone[s.ID] = max(s.Seq, m.gone[s.ID])
 		return
 	}
-	if s.Seq < m.seen[s.ID].Seq {
-		return // an answer to a call overtook it
-	}
-	m.changes(m.seen[s.ID], s)
 	m.seen[s.ID] = s
+	delete(m.gone, s.ID)
 	if i, ok := m.instances[s.ID]; ok {
 		m.take(i, s)
 	}
