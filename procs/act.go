@@ -18,8 +18,7 @@ func (i *instance) act(a Action) {
 	case ActKillTree, ActAwaitTree:
 		i.endTree(a.Kind == ActKillTree)
 	case ActArm:
-		i.timerOf = a.Timer
-		i.timer.Reset(a.Delay)
+		i.arm(a.Timer, a.Delay)
 	case ActCancel:
 		i.timer.Stop()
 	case ActReport:

@@ -32,6 +32,14 @@ func (c *session) dispatch(f frame) (waiting, error) {
 		return answered(c.keeper.hello(maxProtocol)), nil
 	case verbReady:
 		return noAnswer, c.daemonReady()
+	case verbReleased:
+		return noAnswer, c.daemonReleased()
+	case verbStandby:
+		return c.daemonStandby()
+	case verbUpgrade:
+		return decode(f, c.keeper.beginUpgrade)
+	case verbUpgradeStatus:
+		return answered(c.keeper.news.get()), nil
 	case verbShutdown:
 		c.keeper.stop()
 		return noAnswer, nil
