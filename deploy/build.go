@@ -96,7 +96,7 @@ func (r *runner) readManifest(ctx context.Context) (string, error) {
 		return "", err
 	}
 	r.manifest, r.release.Argv = *m, argv
-	if err := r.checkOrder(ctx); err != nil {
+	if err := errors.Join(r.checkOrder(ctx), r.checkLimits(ctx)); err != nil {
 		return "", err
 	}
 	if file == "" {

@@ -48,6 +48,9 @@ func (r *runner) start(ctx context.Context) (string, error) {
 		return "", err
 	}
 	r.out.hide(secretsOf(svc.Env)...)
+	if err := r.admit(); err != nil {
+		return "", err
+	}
 	if r.started, err = r.Fleet.Launch(ctx, svc.Name, r.release.ID, r.replicas(svc)); err != nil {
 		return "", err
 	}
@@ -95,7 +98,7 @@ func (r *runner) switchOver(ctx context.Context) (string, error) {
 	if err := r.commitTo(ctx); err != nil {
 		return "", err
 	}
-	sure, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.Limits.Switch)
+	sure, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.limits().Switch)
 	defer cancel()
 	old, err := r.Fleet.Switch(sure, r.dep.Service, r.release.ID, r.ids)
 	if err != nil {

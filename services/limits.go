@@ -1,6 +1,10 @@
 package services
 
 import (
+	"context"
+	"fmt"
+	"strconv"
+
 	"aictl/configs"
 	"aictl/procs"
 )
@@ -26,6 +30,32 @@ func Launch(m configs.Manifest) procs.Launch {
 		l.Rlimits["nofile"] = int64(m.Resource.Nofile)
 	}
 	return l
+}
+
+// Enforce says what this machine cannot do of what a manifest asks for an instance: warnings for limits that are not
+// held, an error for what would keep it from starting.
+func Enforce(ctx context.Context, m configs.Manifest) (warnings []string, err error) {
+	for _, e := range Limits(m).Unenforced() {
+		warnings = append(warnings, fmt.Sprintf("resources.%s: %s is not enforced on this machine: %s", e.Limit, asked(m.Resource, e.Limit), e.Why))
+	}
+	if err := Launch(m).Probe(ctx); err != nil {
+		return warnings, fmt.Errorf("an instance cannot be started as the manifest asks: %w", err)
+	}
+	id, err := procs.FindIdentity(m.Process.User, m.Process.Group)
+	if err == nil && m.Process.User != "" && id.Home == "" && m.Env["HOME"] == "" {
+		warnings = append(warnings, fmt.Sprintf("%s has no home directory, so HOME is /: set HOME in env if the service keeps files there", id))
+	}
+	return warnings, err
+}
+
+func asked(r configs.Resources, limit string) string {
+	switch limit {
+	case "memory":
+		return r.Memory.String()
+	case "cpus":
+		return strconv.FormatFloat(r.CPUs, 'g', -1, 64)
+	}
+	return strconv.Itoa(r.Pids)
 }
 
 // become makes the environment that of another user. One that does not exist is the keeper's to report.
