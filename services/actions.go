@@ -24,14 +24,27 @@ func (m *Manager) Start(ctx context.Context, name string) error {
 	return m.up(ctx, name)
 }
 
-// up waits for the live instances of a service without holding its lock, so that it can be stopped meanwhile.
+// up waits for the live instances of a service without holding its lock, so that it can be stopped meanwhile. One that
+// ran all along may have been restarted at some time before.
 func (m *Manager) up(ctx context.Context, name string) error {
 	ids := m.liveIDs(name)
-	err := m.awaitUp(ctx, ids, nil)
+	err := m.awaitUp(ctx, ids, m.restarts(ids), nil)
 	if err != nil && errors.Is(err, ErrNotHealthy) && ctx.Err() == nil {
 		return fmt.Errorf("%w; see `aictl logs %s`", err, name)
 	}
 	return err
+}
+
+func (m *Manager) restarts(ids []string) map[string]int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n := make(map[string]int, len(ids))
+	for _, id := range ids {
+		if i, ok := m.instances[id]; ok {
+			n[id] = i.status.Restarts
+		}
+	}
+	return n
 }
 
 // spawn starts the live instances of a service and returns once the keeper has spawned them.

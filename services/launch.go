@@ -69,18 +69,19 @@ func (m *Manager) allot(ctx context.Context, name, release string, n int, live b
 // AwaitHealthy returns once every id is healthy and has stayed so for a moment. Its error says what went wrong with
 // the first that failed. progress is told what is being waited for, when that changes.
 func (m *Manager) AwaitHealthy(ctx context.Context, ids []string, progress func(string)) error {
-	if err := m.awaitUp(ctx, ids, progress); err != nil {
+	if err := m.awaitUp(ctx, ids, nil, progress); err != nil {
 		return err
 	}
 	return m.settled(ctx, ids)
 }
 
-func (m *Manager) awaitUp(ctx context.Context, ids []string, progress func(string)) error {
+// awaitUp waits until every id runs and is healthy. Restarts that an instance had before do not count against it.
+func (m *Manager) awaitUp(ctx context.Context, ids []string, before map[string]int, progress func(string)) error {
 	changed, done := m.follow(servicesOf(ids)...)
 	defer done()
 	var last string
 	for {
-		waiting, err := m.candidates(ids)
+		waiting, err := m.candidates(ids, before)
 		if err != nil {
 			return err
 		}
@@ -106,7 +107,7 @@ func (m *Manager) settled(ctx context.Context, ids []string) error {
 	changed, done := m.follow(servicesOf(ids)...)
 	defer done()
 	for {
-		waiting, err := m.candidates(ids)
+		waiting, err := m.candidates(ids, nil)
 		if err != nil {
 			return err
 		}
@@ -124,7 +125,7 @@ func (m *Manager) settled(ctx context.Context, ids []string) error {
 }
 
 // candidates says what is still waited for, or why waiting is over.
-func (m *Manager) candidates(ids []string) (waiting []string, err error) {
+func (m *Manager) candidates(ids []string, before map[string]int) (waiting []string, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, id := range ids {
@@ -132,7 +133,7 @@ func (m *Manager) candidates(ids []string) (waiting []string, err error) {
 		if !ok {
 			return nil, fmt.Errorf("%w: %s was removed meanwhile", ErrNotHealthy, id)
 		}
-		if why := i.failed(); why != "" {
+		if why := i.failed(before[id]); why != "" {
 			return nil, fmt.Errorf("%w: %s %s", ErrNotHealthy, id, why)
 		}
 		if i.status.State != procs.StateRunning {
@@ -142,11 +143,11 @@ func (m *Manager) candidates(ids []string) (waiting []string, err error) {
 	return waiting, nil
 }
 
-// failed says why an instance that was started by wish did not come up; "" while it still may. Any exit since then
-// counts: a service that needs several attempts to come up is not one to switch to.
-func (i *instance) failed() string {
+// failed says why an instance that was started by wish, and had restarts before, did not come up; "" while it still may.
+// Any exit since then counts: a service that needs several attempts to come up is not one to switch to.
+func (i *instance) failed(before int) string {
 	s := i.status
-	ended := s.Restarts > 0 || s.State == procs.StateBackoff || s.State == procs.StateFatal ||
+	ended := s.Restarts > before || s.State == procs.StateBackoff || s.State == procs.StateFatal ||
 		s.State == procs.StateStopped && s.LastExit != nil
 	switch {
 	case i.verdict == health.Unhealthy:
@@ -164,6 +165,8 @@ func describe(e procs.Exit) string {
 	switch {
 	case e.Unknown:
 		how = "exited"
+	case e.OOM:
+		how = "was " + e.OutOfMemory()
 	case e.Signal != "":
 		how = "was ended by signal " + e.Signal
 	}
@@ -200,7 +203,7 @@ func (m *Manager) Launched(id string) time.Time {
 // instances that were live before, still running, for Retire. A candidate that is not healthy any more is an error.
 func (m *Manager) Switch(ctx context.Context, name, release string, ids []string) ([]store.Instance, error) {
 	defer m.locks.lock(name)()
-	if waiting, err := m.candidates(ids); err != nil {
+	if waiting, err := m.candidates(ids, nil); err != nil {
 		return nil, err
 	} else if len(waiting) > 0 {
 		return nil, fmt.Errorf("%w: %s", ErrNotHealthy, strings.Join(waiting, ", "))
