@@ -88,7 +88,7 @@ type Deployer struct {
 	committed map[int64]bool                    // running deploys that Cancel is too late for
 	ended     chan struct{}                     // closed and replaced whenever a deploy ends
 
-	tuned  atomic.Pointer[tuning]
+	tuned atomic.Pointer[tuning]
 
 	files  sync.Mutex      // held while releases are put in place or cleaned up
 	inWork map[string]bool // folders of releases that deploys under way use; guarded by files
