@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+	"time"
 
 	"aictl/configs"
 	"aictl/procs"
@@ -85,6 +86,20 @@ func TestGPUs(t *testing.T) {
 		got := map[string]string{}
 		if showGPUs(got, gpus); !reflect.DeepEqual(got, want) {
 			t.Errorf("%q: %v", gpus, got)
+		}
+	}
+}
+
+// The reason of a failed deploy tells a kill for want of memory from any other.
+func TestDescribeExit(t *testing.T) {
+	for want, exit := range map[string]procs.Exit{
+		"was killed: out of memory (limit 2 GiB) after 3s": {Code: -1, Signal: "KILL", OOM: true, MemoryLimit: 2 << 30, Uptime: 3 * time.Second},
+		"was ended by signal KILL after 3s":                {Code: -1, Signal: "KILL", Uptime: 3 * time.Second},
+		"exited with code 1":                               {Code: 1},
+		"exited":                                           {Code: -1, Unknown: true},
+	} {
+		if got := describe(exit); got != want {
+			t.Errorf("%q, want %q", got, want)
 		}
 	}
 }
