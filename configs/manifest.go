@@ -26,10 +26,19 @@ const (
 
 // Manifest is a service's aictl.yaml with every default filled in.
 type Manifest struct {
-	Name     string            `yaml:"name,omitempty" json:"name"`
-	Runtime  Runtime           `yaml:"runtime,omitempty" json:"runtime"`
-	Command  string            `yaml:"command,omitempty" json:"command"` // split like a shell would, run without one
-	Subdir   string            `yaml:"subdir" json:"subdir"`
+	Name    string  `yaml:"name,omitempty" json:"name"`
+	Runtime Runtime `yaml:"runtime,omitempty" json:"runtime"`
+	Command string  `yaml:"command,omitempty" json:"command"` // split like a shell would, run without one
+	Subdir  string  `yaml:"subdir" json:"subdir"`
+	Kind    Kind    `yaml:"kind,omitempty" json:"kind,omitempty"`
+	// Schedule and the four after it are a cron service's, Timeout also a oneshot's; see Kind.
+	Schedule    string   `yaml:"schedule,omitempty" json:"schedule,omitempty"`
+	Timezone    string   `yaml:"timezone,omitempty" json:"timezone,omitempty"`       // "" is the machine's own
+	Concurrency string   `yaml:"concurrency,omitempty" json:"concurrency,omitempty"` // `forbid` or `replace`
+	CatchUp     bool     `yaml:"catch_up,omitempty" json:"catch_up,omitempty"`
+	RunOnDeploy bool     `yaml:"run_on_deploy,omitempty" json:"run_on_deploy,omitempty"`
+	Timeout     Duration `yaml:"timeout,omitempty" json:"timeout,omitempty"` // of one run; 0 is none
+
 	Replicas int               `yaml:"replicas" json:"replicas"`
 	Strategy Strategy          `yaml:"strategy" json:"strategy"`
 	Groups   []string          `yaml:"groups,omitempty" json:"groups,omitempty"` // names for `aictl restart @group`

@@ -269,3 +269,27 @@ func TestDocumented(t *testing.T) {
 		}
 	}
 }
+
+// TestKindsHaveDefaultsOfTheirOwn: what a file says about a job stays, what it does not say follows from its kind.
+func TestKindsHaveDefaultsOfTheirOwn(t *testing.T) {
+	for text, want := range map[string]string{
+		"name: a": "service false always forbid 0s",
+		"kind: oneshot\nhealth: {start_period: 5s}":                               "oneshot true on-failure forbid 0s",
+		"kind: oneshot\nrestart: {policy: never}\ntimeout: 2m":                    "oneshot true never forbid 2m",
+		"kind: cron\nschedule: '@daily'":                                          "cron true never forbid 0s",
+		"kind: cron\nschedule: 0 9 * * MON\nrestart: {policy: on-failure}":        "cron true on-failure forbid 0s",
+		"kind: cron\nschedule: '*/5 * * * *'\nconcurrency: replace\nhealth: none": "cron true never replace 0s",
+	} {
+		m, err := ParseManifest([]byte(text), ManifestFile)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		if got := fmt.Sprintln(m.Kind, m.Health.Disabled, m.Restart.Policy, m.Concurrency, m.Timeout); got != want+"\n" {
+			t.Errorf("%s: %s want %s", text, got, want)
+		}
+		if m.Job() != (m.Kind != KindService) {
+			t.Errorf("%s: job %v", text, m.Job())
+		}
+	}
+}

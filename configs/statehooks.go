@@ -21,6 +21,7 @@ const maxHooks = 20
 var HookEvents = []string{
 	"started", "healthy", "unhealthy", "exited", "backoff", "fatal", "stopped",
 	"service.started", "service.stopped", "service.scaled",
+	"job.started", "job.succeeded", "job.failed", "job.skipped", "job.stopped",
 	"deploy.queued", "deploy.running", "deploy.live", "deploy.failed", "deploy.superseded", "deploy.cancelled", "deploy.interrupted",
 }
 

@@ -44,6 +44,7 @@ func (m *Manifest) faults() []Fault {
 	oneOf(&c, "runtime", m.Runtime, "", RuntimePython, RuntimeNode, RuntimeCommand)
 	c.command("command", m.Command)
 	c.local("subdir", m.Subdir)
+	m.checkJob(&c)
 	c.between("replicas", m.Replicas, 1, maxReplicas)
 	oneOf(&c, "strategy", m.Strategy, BlueGreen, Recreate)
 	for i, g := range m.Groups {
@@ -53,6 +54,8 @@ func (m *Manifest) faults() []Fault {
 	}
 	for i, name := range m.After {
 		switch at := fmt.Sprintf("after[%d]", i); {
+		case strings.HasPrefix(name, "@"):
+			c.fault(at, "%q is a group: name the services that must be healthy, one by one", clip(name))
 		case !nameRE.MatchString(name):
 			c.fault(at, "%q cannot be a service's name: use a-z, 0-9 and -", clip(name))
 		case name == m.Name:

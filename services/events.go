@@ -27,6 +27,12 @@ const (
 	EventConfigApplied EventKind = "config.applied"
 	EventConfigRefused EventKind = "config.refused"
 
+	EventJobStarted   EventKind = "job.started"
+	EventJobSucceeded EventKind = "job.succeeded"
+	EventJobFailed    EventKind = "job.failed"
+	EventJobSkipped   EventKind = "job.skipped"
+	EventJobStopped   EventKind = "job.stopped" // by wish
+
 	EventDeploy     EventKind = "deploy."
 	EventDeployStep EventKind = "deploy.step"
 

@@ -239,6 +239,7 @@ func TestHookEventsExist(t *testing.T) {
 	for _, k := range []EventKind{
 		EventInstanceStarted, EventInstanceHealthy, EventInstanceUnhealthy, EventInstanceExited, EventInstanceBackoff,
 		EventInstanceFatal, EventInstanceStopped, EventServiceStarted, EventServiceStopped, EventServiceScaled,
+		EventJobStarted, EventJobSucceeded, EventJobFailed, EventJobSkipped, EventJobStopped,
 	} {
 		kinds[strings.TrimPrefix(string(k), "instance.")] = true
 	}
