@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"aictl/procs"
 	"aictl/store"
 )
 
@@ -302,4 +303,17 @@ func (m *Manager) liveRows(name string) []store.Instance {
 		}
 	}
 	return rows
+}
+
+// liveSpecs are what the keeper is to run for the live instances of a service.
+func (m *Manager) liveSpecs(name string) []procs.Spec {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var specs []procs.Spec
+	for _, i := range m.entry(name).slots {
+		if i.Live {
+			specs = append(specs, i.spec)
+		}
+	}
+	return specs
 }

@@ -7,7 +7,6 @@ import (
 	"net"
 	"slices"
 	"strconv"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -22,46 +21,145 @@ import (
 // Boot makes the keeper run what the store says, and nothing else. Instances that already run unchanged are left
 // alone; slots of deploys that never ended are removed. It is called once, after the keeper's first statuses came in.
 func (m *Manager) Boot(ctx context.Context) error {
-	all, err := m.Store.Services(ctx, "", 0)
+	all, err := m.stored(ctx)
 	if err != nil {
-		return fmt.Errorf("read services: %w", err)
+		return err
 	}
 	known := m.bootAll(ctx, all)
-	for _, svc := range all {
-		if svc.Wanted == store.WantedRunning && m.takesTurn(svc.Name) {
-			m.late.Go(func() { m.bootLate(m.life, svc.Name) })
+	for _, s := range all {
+		if s.svc.Wanted == store.WantedRunning && m.takesTurn(s.svc.Name) {
+			m.late.Go(func() { m.bootLate(m.life, s.svc.Name) })
 		}
 	}
 	return m.removeUnknown(ctx, known)
 }
 
-// bootWidth is how many services are taken up at a time: each waits for the database and the keeper in turn.
-const bootWidth = 8
+// stored is a service with what the store knows of it.
+type stored struct {
+	svc  store.Service
+	rows []store.Instance
+	rel  *store.Release // the live one, nil without
+}
+
+// stored reads all services at once: a query for each would take longer than to start them.
+func (m *Manager) stored(ctx context.Context) ([]stored, error) {
+	services, err := m.Store.Services(ctx, "", 0)
+	if err != nil {
+		return nil, fmt.Errorf("read services: %w", err)
+	}
+	rows, err := m.Store.Instances(ctx, "", "")
+	if err != nil {
+		return nil, fmt.Errorf("read instances: %w", err)
+	}
+	live, err := m.Store.LiveReleases(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read releases: %w", err)
+	}
+	rowsOf := map[string][]store.Instance{}
+	for _, row := range rows {
+		rowsOf[row.Service] = append(rowsOf[row.Service], row)
+	}
+	all := make([]stored, len(services))
+	for k, svc := range services {
+		all[k] = stored{svc: svc, rows: rowsOf[svc.Name]}
+		if rel, ok := live[svc.Name]; ok {
+			all[k].rel = &rel
+		}
+	}
+	return all, nil
+}
+
+const (
+	// bootWidth is how many batches are taken up at a time: the next one's ports are looked at while the keeper starts one.
+	bootWidth = 4
+	// bootBatch is how many services are handed to the keeper together.
+	bootBatch = 16
+)
 
 // bootAll takes up the services and returns the ids of their instances.
-func (m *Manager) bootAll(ctx context.Context, all []store.Service) map[string]bool {
-	var mu sync.Mutex
+func (m *Manager) bootAll(ctx context.Context, all []stored) map[string]bool {
 	known := map[string]bool{}
+	for _, s := range all {
+		for _, row := range s.rows {
+			if row.Live {
+				known[row.ID] = true
+			}
+		}
+	}
 	var boots errgroup.Group
 	boots.SetLimit(bootWidth)
-	for _, svc := range all {
-		boots.Go(func() error {
-			ids, err := m.bootService(ctx, svc)
-			if err != nil {
-				m.log.Error("service not started", "service", svc.Name, "err", err)
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			for _, id := range ids {
-				known[id] = true
-			}
-			return err
-		})
+	for batch := range slices.Chunk(all, bootBatch) {
+		boots.Go(func() error { return m.bootSome(ctx, batch) })
 	}
 	if err := boots.Wait(); err != nil {
 		m.log.Warn("not every service could be taken up", "first", err)
 	}
 	return known
+}
+
+// bootSome takes up a few services: one call starts those that are to run, another registers the rest. The first error
+// is returned, all of them are in the log.
+func (m *Manager) bootSome(ctx context.Context, batch []stored) error {
+	var first error
+	failed := func(name string, err error) {
+		if err == nil {
+			return
+		}
+		m.log.Error("service not started", "service", name, "err", err)
+		if first == nil {
+			first = err
+		}
+	}
+	specs := map[bool][]procs.Spec{} // by whether they are to be started
+	for _, s := range batch {
+		defer m.locks.lock(s.svc.Name)()
+		start, err := m.takeUp(ctx, s)
+		if failed(s.svc.Name, err); err == nil {
+			specs[start] = append(specs[start], m.liveSpecs(s.svc.Name)...)
+		}
+	}
+	for start, some := range specs {
+		// Applied rather than started: what failed before this daemon came keeps its backoff.
+		results, err := m.Keeper.ApplyAll(ctx, some, procs.ApplyOptions{Start: start})
+		for _, r := range results {
+			failed(r.ID, m.results([]procs.Result{r}, nil))
+		}
+		if err != nil {
+			failed(some[0].ID, fmt.Errorf("hand %d instances to the keeper: %w", len(some), err))
+		}
+	}
+	return first
+}
+
+// takeUp puts the live instances of a service under watch, on ports that they can have, and says whether they are to be
+// started now.
+func (m *Manager) takeUp(ctx context.Context, s stored) (start bool, err error) {
+	m.remember(s.svc)
+	var live []store.Instance
+	for _, row := range s.rows {
+		if row.Live {
+			live = append(live, row)
+			continue
+		}
+		m.log.Info("removing a slot left by an unfinished deploy", "instance", row.ID)
+		if err := m.discard(ctx, row.ID); err != nil {
+			return false, err
+		}
+	}
+	switch {
+	case s.svc.Release == "" || len(live) == 0:
+		return false, nil
+	case s.rel == nil:
+		return false, fmt.Errorf("read release %s: %w", s.svc.Release, store.ErrNotFound)
+	}
+	if _, err := m.enlist(s.svc, *s.rel, live); err != nil {
+		return false, err
+	}
+	runs := !slices.ContainsFunc(live, func(row store.Instance) bool { return !m.runs(row.ID) })
+	if s.svc.Wanted != store.WantedRunning || !runs && m.takesTurn(s.svc.Name) {
+		return false, nil
+	}
+	return true, m.rebase(ctx, s.svc, *s.rel)
 }
 
 // takesTurn reports whether a service that does not run is to be started after others.
@@ -188,23 +286,32 @@ func (m *Manager) entry(name string) *service {
 
 // apply registers instances of one release and hands them to the keeper, started or stopped.
 func (m *Manager) apply(ctx context.Context, svc store.Service, rel store.Release, rows []store.Instance, start bool) error {
-	man, err := manifestOf(rel)
+	specs, err := m.enlist(svc, rel, rows)
 	if err != nil {
 		return err
 	}
+	if err := m.results(m.Keeper.ApplyAll(ctx, specs, procs.ApplyOptions{Start: start})); err != nil {
+		return fmt.Errorf("hand %s to the keeper: %w", svc.Name, err)
+	}
+	return nil
+}
+
+// enlist puts instances of one release under watch and says what the keeper is to run for them.
+func (m *Manager) enlist(svc store.Service, rel store.Release, rows []store.Instance) ([]procs.Spec, error) {
+	man, err := manifestOf(rel)
+	if err != nil {
+		return nil, err
+	}
 	specs := make([]procs.Spec, 0, len(rows))
 	m.mu.Lock()
+	defer m.mu.Unlock()
 	for _, row := range rows {
 		spec := compose(svc, rel, man, row, m.Dirs)
 		specs = append(specs, spec)
 		m.register(row, spec, man)
 	}
 	m.publish(svc.Name)
-	m.mu.Unlock()
-	if err := m.results(m.Keeper.ApplyAll(ctx, specs, procs.ApplyOptions{Start: start})); err != nil {
-		return fmt.Errorf("hand %s to the keeper: %w", svc.Name, err)
-	}
-	return nil
+	return specs, nil
 }
 
 // results notes the statuses that a call about many brought back and joins its errors.

@@ -98,18 +98,14 @@ func (m *Manager) Status(ctx context.Context, patterns []string) ([]View, error)
 	if err != nil {
 		return nil, err
 	}
+	commits, err := m.Store.LiveCommits(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read releases: %w", err)
+	}
 	views := make([]View, 0, len(picked))
 	for _, svc := range picked {
-		commit := ""
-		if svc.Release != "" {
-			rel, err := m.Store.Release(ctx, svc.Name, svc.Release)
-			if err != nil {
-				return nil, fmt.Errorf("release %s of %s: %w", svc.Release, svc.Name, err)
-			}
-			commit = rel.Commit
-		}
 		v := m.view(svc)
-		v.Commit = commit
+		v.Commit = commits[svc.Name]
 		views = append(views, v)
 	}
 	m.measure(views)

@@ -62,15 +62,16 @@ func (m *Manager) storedGraph(ctx context.Context) (map[string][]string, error) 
 	if err != nil {
 		return nil, fmt.Errorf("read services: %w", err)
 	}
+	live, err := m.Store.LiveReleases(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read releases: %w", err)
+	}
 	graph := map[string][]string{}
 	for _, svc := range all {
 		graph[svc.Name] = nil
-		if svc.Release == "" {
+		rel, ok := live[svc.Name]
+		if !ok {
 			continue
-		}
-		rel, err := m.Store.Release(ctx, svc.Name, svc.Release)
-		if err != nil {
-			return nil, fmt.Errorf("release %s of %s: %w", svc.Release, svc.Name, err)
 		}
 		man, err := manifestOf(rel)
 		if err != nil {
