@@ -36,6 +36,7 @@ type Options struct {
 	ReadHeaderTimeout time.Duration // for a client's request head; default 10 s
 	IdleTimeout       time.Duration // of a client's connection between requests; default 2 min
 	StopTimeout       time.Duration // how long Serve waits for running requests at its end; default 10 s
+	Linger            time.Duration // how long connections without a request stay open after Leave; default 5 s
 	MaxHeaderBytes    int           // of a request head; default 64 KiB
 }
 
@@ -50,6 +51,7 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.ReadHeaderTimeout, 10*time.Second)
 	setDefault(&o.IdleTimeout, 2*time.Minute)
 	setDefault(&o.StopTimeout, 10*time.Second)
+	setDefault(&o.Linger, 5*time.Second)
 	setDefault(&o.MaxHeaderBytes, 64<<10)
 	return o
 }
@@ -67,6 +69,7 @@ type Gateway struct {
 	transport *http.Transport
 	proxy     *httputil.ReverseProxy
 
+	leave  leave
 	table  *table
 	counts sync.Map         // *counts by service
 	mu     sync.Mutex       // one writer of the table and of loads
@@ -75,7 +78,7 @@ type Gateway struct {
 
 // New returns a gateway without routes.
 func New(rec Recorder, opt Options) *Gateway {
-	g := &Gateway{opt: opt.withDefaults(), rec: rec, table: newTable(), loads: map[string]*load{}}
+	g := &Gateway{opt: opt.withDefaults(), rec: rec, table: newTable(), loads: map[string]*load{}, leave: newLeave()}
 	g.transport = newTransport(g.opt)
 	g.proxy = &httputil.ReverseProxy{
 		Rewrite:        rewrite,
@@ -167,6 +170,9 @@ func (g *Gateway) findLoad(instance string) *load {
 
 // ServeHTTP answers one request and records it.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("Upgrade") == "" {
+		g.lastAnswer(w)
+	}
 	service, rest, ok := splitPath(r)
 	if !ok {
 		notFound(w, "not_found", "", "this address serves /ai/<service>/<path>")

@@ -67,6 +67,7 @@ func modifyResponse(res *http.Response) error {
 		}
 		return nil
 	}
+	x.g.lastAnswer(x.w) // 1xx answers have cleared what was set before
 	if res.Body != http.NoBody {
 		x.response = &responseBody{capture: newCapture(x, res.ContentLength), ReadCloser: res.Body,
 			flush: http.NewResponseController(x.w).Flush}
