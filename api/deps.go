@@ -92,7 +92,7 @@ type Info interface {
 	Healthy(ctx context.Context) error
 }
 
-// Deps is what a Server works with. Every field but Kinds, Logger and Now is needed.
+// Deps is what a Server works with. Every field but those that say what nil means is needed.
 type Deps struct {
 	Services Services
 	Deploys  Deploys
@@ -102,6 +102,8 @@ type Deps struct {
 	Recorder Recorder
 	Events   Events
 	Info     Info
+	Config   Config
+	Hooks    func() services.HookCounts        // how hooks ended; nil: no counts
 	Traffic  func() map[string]gateway.Traffic // by service; nil: no counts
 	Token    string                            // bearer token of callers that do not come through the unix socket
 	Kinds    []Kind                            // errors of packages that api does not know
@@ -124,7 +126,11 @@ func (d *Deps) check() error {
 	need(d.Recorder != nil, "Recorder")
 	need(d.Events != nil, "Events")
 	need(d.Info != nil, "Info")
+	need(d.Config != nil, "Config")
 	need(d.Token != "", "Token")
+	if d.Hooks == nil {
+		d.Hooks = func() services.HookCounts { return services.HookCounts{} }
+	}
 	if d.Traffic == nil {
 		d.Traffic = func() map[string]gateway.Traffic { return nil }
 	}

@@ -44,6 +44,7 @@ type backend struct {
 	sel      LogSelection
 	request  deploy.Request
 	happened services.Events
+	refused  string // of the settings
 }
 
 func newBackend() *backend {
@@ -223,7 +224,7 @@ func (b *backend) Healthy(context.Context) error { return b.note("healthy") }
 func newServer(t testing.TB, b *backend) *Server {
 	t.Helper()
 	s, err := New(Deps{
-		Services: b, Deploys: b, History: b, Logs: logReader{b}, Records: recordReader{b}, Recorder: b, Info: b, Events: &b.happened,
+		Services: b, Deploys: b, History: b, Logs: logReader{b}, Records: recordReader{b}, Recorder: b, Info: b, Events: &b.happened, Config: b,
 		Token: testToken, Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return testNow },
 	})
 	if err != nil {

@@ -31,7 +31,7 @@ type actionInput struct{ Body ActionRequest }
 func (s *Server) listServices(ctx context.Context, in *servicesInput) (ServiceList, error) {
 	views, err := s.deps.Services.Status(ctx, in.Pattern)
 	traffic := s.deps.Traffic()
-	return ServiceList{SchemaVersion: SchemaVersion, Services: each(views, func(v services.View) Service {
+	return ServiceList{SchemaVersion: SchemaVersion, ConfigRefused: s.deps.Config.ConfigRefused(), Services: each(views, func(v services.View) Service {
 		return renderService(v, in.Detail, traffic)
 	})}, err
 }

@@ -35,6 +35,10 @@ func (s *Server) routes() {
 	get(s, "/records/stats", records, "recordStats", "What is kept, and what the recorder has accounted for", s.recordStats)
 	get(s, "/records/{id}", records, "getRecord", "One record with headers and bodies", s.getRecord)
 
+	get(s, "/config", system, "config", "The settings that run, and where each comes from", s.config)
+	post(s, "/config/diff", system, "diffConfig", "What a settings file would change, and what would be started anew for it", http.StatusOK, s.configDiff)
+	post(s, "/config/reload", system, "reloadConfig", "Read the settings file again and take up what can be", http.StatusOK, s.configReload)
+
 	get(s, "/version", system, "version", "What runs, and where it listens", s.version)
 	raw(s, Prefix+"/openapi.json", system, "openapi", "The OpenAPI 3.1 document", "application/openapi+json", s.describe)
 	raw(s, "/metrics", system, "metrics", "Prometheus metrics", "text/plain",

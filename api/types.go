@@ -13,6 +13,7 @@ const SchemaVersion = 1
 type ServiceList struct {
 	SchemaVersion int       `json:"schemaVersion" enum:"1"`
 	Services      []Service `json:"services"`
+	ConfigRefused string    `json:"config_refused,omitempty" doc:"What is wrong with the settings file; the settings before it go on"`
 }
 
 // ServiceDocument is the document of `GET /api/v1/services/{name}`; its service carries its detail.
