@@ -373,11 +373,12 @@ func (m *Manager) discard(ctx context.Context, id string) error {
 	m.mu.Lock()
 	m.forget(id)
 	m.mu.Unlock()
-	if err := m.Store.DeleteInstance(ctx, id); err != nil && !errors.Is(err, store.ErrNotFound) {
-		return fmt.Errorf("forget %s: %w", id, err)
-	}
+	// The port first: a row that is left is discarded by the next boot, a lease without a row would be left for good.
 	if err := m.Ports.Release(ctx, id); err != nil {
 		return fmt.Errorf("give back the port of %s: %w", id, err)
+	}
+	if err := m.Store.DeleteInstance(ctx, id); err != nil && !errors.Is(err, store.ErrNotFound) {
+		return fmt.Errorf("forget %s: %w", id, err)
 	}
 	return nil
 }
