@@ -104,7 +104,7 @@ func (k *Keeper) open(cfg KeeperConfig) (err error) {
 		return err
 	}
 	k.startedAt = k.host.now()
-	if k.listeners, err = openListeners(cfg); err != nil {
+	if k.listeners, err = k.host.succeed(cfg); err != nil {
 		return err
 	}
 	k.socket, err = listenUnix(filepath.Join(cfg.RunDir, SocketName))
