@@ -180,6 +180,8 @@ func (r *record) resumed(bootID string) []Event {
 		return []Event{Lost{}}
 	case r.State == StateBackoff:
 		return []Event{Resumed{Backoff: true, NextStart: r.NextStart}}
+	case r.Spec.Once:
+		return nil
 	}
 	return []Event{Resumed{}}
 }
