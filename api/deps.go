@@ -18,6 +18,8 @@ import (
 type Services interface {
 	// Status shows the services that any pattern matches, all without patterns, sorted by name.
 	Status(ctx context.Context, patterns []string) ([]services.View, error)
+	// CountFiles fills in how many files the instances of views have open.
+	CountFiles(views []services.View)
 	// Resolve turns patterns (names, globs, @group) into names, each once, sorted.
 	Resolve(ctx context.Context, patterns []string) ([]string, error)
 	// Expect says that services are about to be started together; done takes it back.

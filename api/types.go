@@ -67,6 +67,8 @@ type Instance struct {
 	UptimeSeconds float64         `json:"uptime_seconds"`
 	MemoryBytes   int64           `json:"memory_bytes" doc:"Resident set of the process group"`
 	CPUPercent    float64         `json:"cpu_percent" doc:"Of one core, over the last sampling interval"`
+	Processes     int             `json:"processes,omitempty" doc:"Of the instance, threads not counted; only where usage was asked for"`
+	OpenFiles     int             `json:"open_files,omitempty" doc:"Of all its processes; only where usage was asked for"`
 	Detail        *InstanceDetail `json:"detail,omitempty"`
 }
 
@@ -87,6 +89,8 @@ type Exit struct {
 	Code          int       `json:"code"`
 	Signal        string    `json:"signal" doc:"Name without SIG when a signal ended it"`
 	Unknown       bool      `json:"unknown" doc:"True when the keeper could not learn it"`
+	OOM           bool      `json:"oom" doc:"True when the kernel killed it because the instance was at its memory limit"`
+	MemoryLimit   int64     `json:"memory_limit,omitempty" doc:"That limit, in bytes"`
 	UptimeSeconds float64   `json:"uptime_seconds"`
 }
 

@@ -216,6 +216,9 @@ func TestUsage(t *testing.T) {
 		if len(usage) != 1 || usage["ocr/1"].MemoryBytes < 1<<20 || usage["ocr/1"].CPUSeconds < 0 {
 			t.Errorf("%+v", usage)
 		}
+		if files := NewSampler().OpenFiles(append(list, Status{ID: "stopped"})); len(files) != 1 || files["ocr/1"] < 9 {
+			t.Errorf("open files %v, of processes with three at least", files)
+		}
 		if got := usage["ocr/1"].Processes; cgroups && got != 4 || got < 3 {
 			t.Errorf("%d processes measured", got)
 		}

@@ -61,6 +61,23 @@ func (s *Sampler) measure(status Status) (Usage, bool) {
 	return usage, usage.Processes > 0
 }
 
+// OpenFiles counts the descriptors of all processes of each instance, by id. What this process may not look at is left out.
+func (s *Sampler) OpenFiles(statuses []Status) map[string]int {
+	counts := make(map[string]int, len(statuses))
+	for _, status := range statuses {
+		if status.PID == 0 {
+			continue
+		}
+		group, grouped := s.group(status)
+		for _, pid := range members(status.PID, group, grouped) {
+			if n, err := kernel.OpenFiles(pid); err == nil {
+				counts[status.ID] += n
+			}
+		}
+	}
+	return counts
+}
+
 // group is the instance's own cgroup, if it has one.
 func (s *Sampler) group(status Status) (cgroups.Group, bool) {
 	if !s.groups {

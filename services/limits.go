@@ -90,3 +90,22 @@ func showGPUs(env map[string]string, gpus string) {
 	env["CUDA_VISIBLE_DEVICES"] = gpus
 	env["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID" // the numbers are then those nvidia-smi shows
 }
+
+// CountFiles fills in how many files the instances have open. It looks at every process, so it is left to those who ask.
+func (m *Manager) CountFiles(views []View) {
+	if m.OpenFiles == nil {
+		return
+	}
+	var running []procs.Status
+	for _, v := range views {
+		for _, i := range v.Instances {
+			running = append(running, i.Status)
+		}
+	}
+	counts := m.OpenFiles(running)
+	for _, v := range views {
+		for k := range v.Instances {
+			v.Instances[k].OpenFiles = counts[v.Instances[k].ID]
+		}
+	}
+}

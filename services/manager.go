@@ -58,6 +58,7 @@ type Deps struct {
 	Router     Router
 	Ports      Ports
 	Usage      func([]procs.Status) map[string]procs.Usage
+	OpenFiles  func([]procs.Status) map[string]int // by instance; may be nil
 	Dirs       Dirs
 	GatewayURL string
 	Logger     *slog.Logger

@@ -184,7 +184,7 @@ func (m *Manager) measure(views []View) {
 			if !ok {
 				continue
 			}
-			i.MemoryBytes = u.MemoryBytes
+			i.MemoryBytes, i.Processes = u.MemoryBytes, u.Processes
 			last, ok := m.cpu[i.ID]
 			if !ok || last.pid != i.Status.PID {
 				last = cpuSample{pid: i.Status.PID, at: i.Status.StartedAt}

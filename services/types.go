@@ -28,4 +28,6 @@ type InstanceView struct {
 	Uptime      time.Duration
 	MemoryBytes int64   // resident set of the process group
 	CPUPercent  float64 // of one core, over the last sampling interval
+	Processes   int     // threads are not counted
+	OpenFiles   int     // of all processes; 0 unless asked for, see Manager.CountFiles
 }
