@@ -102,8 +102,9 @@ func (d *Daemon) wire() error {
 	}
 	d.ports, d.sweepNow = allocator, make(chan struct{}, 1)
 	lines := instanceLogs{d.dir.Logs()}
+	sampler := procs.NewSampler()
 	d.services = services.New(services.Deps{
-		Store: d.store, Keeper: d.keeper, Router: d.gateway, Ports: allocator, Usage: procs.NewSampler().Sample, Logger: d.log,
+		Store: d.store, Keeper: d.keeper, Router: d.gateway, Ports: allocator, Usage: sampler.Sample, OpenFiles: sampler.OpenFiles, Logger: d.log,
 		Dirs:       services.Dirs{Envs: d.dir.Envs(), Logs: d.dir.Logs()},
 		GatewayURL: urlOf(d.cfg.Listeners[listenGateway].Addr()),
 	})
