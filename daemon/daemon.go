@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"time"
 
 	"aictl/api"
@@ -32,6 +33,7 @@ type Config struct {
 	Commit    string
 	Logger    *slog.Logger
 	Relog     func(configs.LogSettings) // makes Logger follow changed settings; may be nil
+	Leave     <-chan os.Signal          // when it comes, another daemon takes over; may be nil
 }
 
 // Daemon is everything but the keeper. Build it with New, run it once with Run.
@@ -44,7 +46,7 @@ type Daemon struct {
 	archive  *records.Archive
 	recorder *recorder.Recorder
 	gateway  *gateway.Gateway
-	keeper   *procs.Client
+	keeper   *link
 	services *services.Manager
 	deployer *deploy.Deployer
 	deploys  *deployNews
@@ -71,8 +73,8 @@ func New(ctx context.Context, cfg Config) (_ *Daemon, err error) {
 	if err := d.openStores(ctx); err != nil {
 		return d, err
 	}
-	if d.keeper, err = procs.Dial(ctx, d.dir.KeeperSocket()); err != nil {
-		return d, fmt.Errorf("connect to the keeper: %w", err)
+	if d.keeper, err = dialKeeper(ctx, d.dir.KeeperSocket()); err != nil {
+		return d, err
 	}
 	if err := d.wire(); err != nil {
 		return d, err
@@ -166,11 +168,13 @@ func (d *Daemon) Run(ctx context.Context) error {
 	deploying.start("api", d.serveAPI)
 	deploying.start("retention", d.retain)
 	deploying.start("settings", d.settings.run)
-	if err := d.keeper.Ready(ctx); err != nil {
+	if err := errors.Join(procs.TakeOutput(), d.keeper.Ready(ctx)); err != nil {
 		return errors.Join(fmt.Errorf("tell the keeper that the daemon serves: %w", err), run.stop())
 	}
 	d.log.Info("daemon ready", "api", urlOf(d.cfg.Listeners[listenAPI].Addr()), "gateway", urlOf(d.cfg.Listeners[listenGateway].Addr()))
-	run.wait()
+	if !run.wait(d.cfg.Leave) {
+		d.leave(ctx, serving, deploying, telling, keeping)
+	}
 	return run.stop()
 }
 
@@ -189,17 +193,7 @@ func (d *Daemon) boot(ctx context.Context) error {
 // observe carries the keeper's news to the services until ctx ends. Losing the keeper is fatal: it is this process's
 // parent, and its successor starts a daemon of its own.
 func (d *Daemon) observe(ctx context.Context) error {
-	changes, err := d.keeper.Watch(ctx)
-	if err != nil {
-		return err
-	}
-	for status := range changes {
-		d.services.Observe(status)
-	}
-	if ctx.Err() != nil {
-		return nil
-	}
-	return errors.New("the connection to the keeper was lost")
+	return d.keeper.watch(ctx, d.services.Observe)
 }
 
 // close lets go of what New opened.

@@ -39,7 +39,10 @@ func RunWorker(ctx context.Context, s configs.Settings, o WorkerOptions) error {
 	if len(listeners) == 0 {
 		return fmt.Errorf("%w: it has to be started by `aictl daemon`, not by hand", ErrRefused)
 	}
-	d, err := New(ctx, Config{Settings: s, Listeners: listeners, Version: o.Version, Commit: o.Commit, Logger: o.Logger, Relog: o.Relog})
+	if err := standBy(ctx, Layout{s.DataDir}); err != nil {
+		return err
+	}
+	d, err := New(ctx, Config{Settings: s, Listeners: listeners, Version: o.Version, Commit: o.Commit, Logger: o.Logger, Relog: o.Relog, Leave: leave})
 	if hopeless(err) {
 		return fmt.Errorf("%w: %w", ErrRefused, err)
 	}

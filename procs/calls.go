@@ -55,6 +55,11 @@ func (c *Client) Start(ctx context.Context, id string) (Status, error) {
 	return one(c.StartAll(ctx, []string{id}))
 }
 
+// StartWait is Start that also waits for the end of an old process that has to end first.
+func (c *Client) StartWait(ctx context.Context, id string) (Status, error) {
+	return one(c.many(ctx, verbStart, idsRequest{IDs: []string{id}, Wait: true}))
+}
+
 // StartAll starts many at the same time.
 func (c *Client) StartAll(ctx context.Context, ids []string) ([]Result, error) {
 	return c.many(ctx, verbStart, idsRequest{IDs: ids})

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -236,4 +237,24 @@ func (c *child) takeOver(ctx context.Context, held []heldDaemon) {
 			c.current = p
 		}
 	}
+}
+
+// StandsBy says whether this process, a daemon, was started beside another one.
+func StandsBy() bool { return os.Getenv(envStandby) != "" }
+
+// TakeOutput makes a daemon that was started beside another one print where the keeper does, from now on. Others do so already.
+func TakeOutput() error {
+	text := os.Getenv(envStandby)
+	if text == "" {
+		return nil
+	}
+	first, err := strconv.Atoi(text)
+	if err != nil {
+		return fmt.Errorf("%s=%s is not a descriptor: remove it from the environment", envStandby, text)
+	}
+	for n := range 2 {
+		unix.CloseOnExec(first + n)
+		err = errors.Join(err, unix.Dup3(first+n, 1+n, 0), unix.Close(first+n))
+	}
+	return errors.Join(err, os.Unsetenv(envStandby))
 }
