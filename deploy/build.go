@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -64,45 +65,57 @@ func (r *runner) checkout(ctx context.Context) (string, error) {
 
 // readManifest reads the manifest at the commit, and with it learns the service's name and settings.
 func (r *runner) readManifest(ctx context.Context) (string, error) {
-	root, err := os.OpenRoot(r.tree())
+	found, err := readCheckout(r.tree(), r.dep.Source.Subdir)
 	if err != nil {
 		return "", err
 	}
-	defer root.Close()
-	m, file, err := findManifest(root, clean(r.dep.Source.Subdir))
-	if err != nil {
-		return "", err
-	}
-	if r.dep.Source.Subdir != "" {
-		m.Subdir = r.dep.Source.Subdir
-	}
-	m.Subdir = clean(m.Subdir)
-	if err := confined(root, m.Subdir); err != nil {
-		return "", fmt.Errorf("subdir %s: %w", m.Subdir, err)
-	}
-	if m.Name != "" && m.Name != r.dep.Service && !r.want.Named {
-		if err := r.rename(ctx, m.Name); err != nil {
+	if name := found.manifest.Name; name != "" && name != r.dep.Service && !r.want.Named {
+		if err := r.rename(ctx, name); err != nil {
 			return "", err
 		}
 		if err := r.takeSlot(ctx); err != nil {
 			return "", err
 		}
 	}
-	m.Name = r.dep.Service
-	work := filepath.Join(r.tree(), m.Subdir)
-	m.Runtime = envs.Runtime(*m, work)
-	argv, from, err := envs.Pick(*m, work)
-	if err != nil {
-		return "", err
-	}
-	r.manifest, r.release.Argv = *m, argv
+	r.manifest, r.release.Argv = found.manifest, found.argv
+	r.manifest.Name = r.dep.Service
 	if err := errors.Join(r.checkOrder(ctx), r.checkLimits(ctx)); err != nil {
 		return "", err
 	}
-	if file == "" {
-		file = "no " + configs.ManifestFile
+	return fmt.Sprintf("%s; %s, started by %s", cmp.Or(found.file, "no "+configs.ManifestFile), r.manifest.Runtime, found.from), r.settle(ctx)
+}
+
+// checkout is what a commit's files say: the manifest, the file it is in ("" for none), the command and where that is from.
+type checkout struct {
+	manifest configs.Manifest
+	file     string
+	argv     []string
+	from     string
+}
+
+// readCheckout reads the manifest of the checkout at tree; sub, when set, is stronger than its subdir.
+func readCheckout(tree, sub string) (out checkout, err error) {
+	root, err := os.OpenRoot(tree)
+	if err != nil {
+		return out, err
 	}
-	return fmt.Sprintf("%s; %s, started by %s", file, m.Runtime, from), r.settle(ctx)
+	defer func() { err = errors.Join(err, root.Close()) }()
+	m, file, err := findManifest(root, clean(sub))
+	if err != nil {
+		return out, err
+	}
+	if sub != "" {
+		m.Subdir = sub
+	}
+	m.Subdir = clean(m.Subdir)
+	if err := confined(root, m.Subdir); err != nil {
+		return out, fmt.Errorf("subdir %s: %w", m.Subdir, err)
+	}
+	work := filepath.Join(tree, m.Subdir)
+	m.Runtime = envs.Runtime(*m, work)
+	out.manifest, out.file = *m, file
+	out.argv, out.from, err = envs.Pick(*m, work)
+	return out, err
 }
 
 // checkOrder warns of services that this one shall be started after and that are none, and refuses cycles.
