@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"time"
 
 	"aictl/procs/internal/kernel"
 )
@@ -108,7 +109,8 @@ func (h *host) openProcess(pid int, start uint64, nonce, id string) (*process, e
 		h.children.known[pid] = true
 		h.children.mu.Unlock()
 	}
-	p.startedAt = h.now().Add(-kernel.Age(stat))
+	p.born = h.now().Add(-kernel.Age(stat))
+	p.startedAt = p.born
 	p.tree = h.treeOf(p, id, nonce)
 	return p, nil
 }
@@ -142,7 +144,7 @@ func (i *instance) adoptedEvents(r *record) []Event {
 			state = StateRunning
 		}
 	}
-	events := []Event{Adopted{State: state, StartedAt: i.proc.startedAt, HealthySince: r.HealthySince}}
+	events := []Event{Adopted{State: state, StartedAt: i.proc.startedAt, HealthySince: r.healthySince(i.proc.born, i.host.now())}}
 	switch {
 	case r.Removing:
 		return append(events, Remove{})
@@ -154,6 +156,21 @@ func (i *instance) adoptedEvents(r *record) []Event {
 		return append(events, Restart{Reason: "was being restarted when the keeper ended"})
 	}
 	return events
+}
+
+// healthySince is since when a process is healthy that runs since born. The record has no more than the time of day,
+// and the clock may have been put forward or back since then: no health is older than its process or begins later than now.
+func (r *record) healthySince(born, now time.Time) time.Time {
+	switch since := r.HealthySince; {
+	case since.IsZero():
+		return since
+	case since.Before(born):
+		return born
+	case since.After(now):
+		return now
+	default:
+		return now.Add(since.Sub(now)) // has a monotonic reading, as now does
+	}
 }
 
 // resumed leads on an instance whose process is gone. A reboot starts afresh, also what was given up before it.

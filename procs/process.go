@@ -16,7 +16,8 @@ type process struct {
 	start     uint64 // kernel start time in ticks since boot
 	child     bool
 	pidfd     *kernel.Pidfd
-	startedAt time.Time
+	startedAt time.Time // as it is told to others, from one keeper to the next
+	born      time.Time // the same, from the kernel's own clock and with a monotonic reading
 	tree      tree
 	host      *host
 	id        string // of the instance, and its limits; set before watch
@@ -35,7 +36,7 @@ func (p *process) watch(told func(Exit)) {
 		}
 		at := p.host.now()
 		exit := p.noteOOM(p.learn())
-		exit.At, exit.Uptime = at, at.Sub(p.startedAt)
+		exit.At, exit.Uptime = at, at.Sub(p.born)
 		told(exit)
 	}()
 }

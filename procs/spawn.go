@@ -117,6 +117,7 @@ func (p *process) identify(pidfd int) error {
 		return errors.Join(err, syscall.Close(pidfd))
 	}
 	p.start, p.startedAt = stat.Start, p.host.now()
+	p.born = p.startedAt
 	p.tree.bind(p)
 	p.pidfd, err = kernel.NewPidfd(pidfd)
 	return err
