@@ -25,7 +25,11 @@ func (m *Manager) Boot(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := m.loadRuns(ctx, all); err != nil {
+		return fmt.Errorf("read runs: %w", err)
+	}
 	known := m.bootAll(ctx, all)
+	m.closeRuns()
 	for _, s := range all {
 		if s.svc.Wanted == store.WantedRunning && m.takesTurn(s.svc.Name) {
 			m.late.Go(func() { m.bootLate(m.life, s.svc.Name) })
@@ -155,6 +159,9 @@ func (m *Manager) takeUp(ctx context.Context, s stored) (start bool, err error) 
 	if _, err := m.enlist(s.svc, *s.rel, live); err != nil {
 		return false, err
 	}
+	if m.liveJob(s.svc.Name) != nil {
+		return false, nil // what runs is left alone; whether to run is not for the keeper to say
+	}
 	runs := !slices.ContainsFunc(live, func(row store.Instance) bool { return !m.runs(row.ID) })
 	if s.svc.Wanted != store.WantedRunning || !runs && m.takesTurn(s.svc.Name) {
 		return false, nil
@@ -162,56 +169,15 @@ func (m *Manager) takeUp(ctx context.Context, s stored) (start bool, err error) 
 	return true, m.rebase(ctx, s.svc, *s.rel)
 }
 
-// takesTurn reports whether a service that does not run is to be started after others.
+// takesTurn reports whether a service that does not run is to be started after others, or is a oneshot that is to run.
 func (m *Manager) takesTurn(name string) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	i := m.services[name].live()
+	if i != nil && i.job() {
+		return i.boots()
+	}
 	return i != nil && len(i.after) > 0 && i.status.PID == 0
-}
-
-func (m *Manager) bootService(ctx context.Context, svc store.Service) ([]string, error) {
-	defer m.locks.lock(svc.Name)()
-	m.remember(svc)
-	rows, err := m.Store.Instances(ctx, svc.Name, "")
-	if err != nil {
-		return nil, fmt.Errorf("read instances: %w", err)
-	}
-	var live []store.Instance
-	for _, row := range rows {
-		if row.Live {
-			live = append(live, row)
-			continue
-		}
-		m.log.Info("removing a slot left by an unfinished deploy", "instance", row.ID)
-		if err := m.discard(ctx, row.ID); err != nil {
-			return nil, err
-		}
-	}
-	ids := make([]string, 0, len(live))
-	for _, row := range live {
-		ids = append(ids, row.ID)
-	}
-	if svc.Release == "" || len(live) == 0 {
-		return ids, nil
-	}
-	rel, err := m.Store.Release(ctx, svc.Name, svc.Release)
-	if err != nil {
-		return ids, fmt.Errorf("read release %s: %w", svc.Release, err)
-	}
-	runs := !slices.ContainsFunc(live, func(row store.Instance) bool { return !m.runs(row.ID) })
-	err = m.apply(ctx, svc, rel, live, runs && svc.Wanted == store.WantedRunning)
-	if err != nil || runs || svc.Wanted != store.WantedRunning {
-		return ids, err
-	}
-	if m.takesTurn(svc.Name) {
-		return ids, nil
-	}
-	if err := m.rebase(ctx, svc, rel); err != nil {
-		return ids, err
-	}
-	// Applied again rather than started: what failed before this daemon came keeps its backoff.
-	return ids, m.apply(ctx, svc, rel, m.liveRows(svc.Name), true)
 }
 
 // runs reports whether the keeper has told of a process of an instance.
@@ -223,7 +189,7 @@ func (m *Manager) runs(id string) bool {
 
 // bootLate starts a service once it is its turn, unless it is not wanted any more.
 func (m *Manager) bootLate(ctx context.Context, name string) {
-	err := m.awaitTurn(ctx, name)
+	err := m.awaitTurn(ctx, name, true)
 	if err == nil {
 		err = m.bootStart(ctx, name)
 	}
@@ -240,6 +206,9 @@ func (m *Manager) bootStart(ctx context.Context, name string) error {
 	}
 	if err != nil {
 		return err
+	}
+	if m.liveJob(name) != nil {
+		return m.bootJob(ctx, name)
 	}
 	if err := m.rebase(ctx, svc, rel); err != nil {
 		return err
@@ -339,10 +308,21 @@ func (m *Manager) register(row store.Instance, spec procs.Spec, man configs.Mani
 	i := &instance{
 		Instance: row, spec: spec, since: time.Now(),
 		route:  gateway.Target{Instance: row.ID, Release: row.Release, Addr: net.JoinHostPort(host, strconv.Itoa(row.Port))},
-		record: gateway.Route{Record: man.Record}, hooks: man.Hooks.On, after: man.After,
+		record: gateway.Route{Record: man.Record}, hooks: man.Hooks.On, after: man.After, man: man,
 	}
 	if !man.Health.Disabled {
 		i.policy = policyOf(man.Health)
+	}
+	if i.cron() {
+		var err error
+		if i.times, err = man.Times(); err != nil { // such as a time zone that this machine does not know
+			m.log.Error("schedule not understood, it does not run", "service", row.Service, "err", err)
+		}
+	}
+	if old, ok := m.instances[row.ID]; ok && old.job() {
+		i.run, i.outcome, i.stored = old.run, old.outcome, old.stored
+	} else if i.job() {
+		m.takeUpRun(i)
 	}
 	m.instances[row.ID] = i
 	m.entry(row.Service).insert(i)
@@ -387,6 +367,11 @@ func (m *Manager) discard(ctx context.Context, id string) error {
 func (m *Manager) forget(id string) {
 	m.prober.Forget(id)
 	if i, ok := m.instances[id]; ok {
+		if i.run != nil {
+			gone := i.run.Run
+			gone.State, gone.EndedAt, gone.Reason = store.RunStopped, time.Now(), "its instance was removed"
+			m.endRun(i, gone)
+		}
 		s := m.entry(i.Service)
 		s.slots = slices.DeleteFunc(s.slots, func(x *instance) bool { return x == i })
 	}

@@ -52,7 +52,8 @@ func compose(svc store.Service, rel store.Release, m configs.Manifest, inst stor
 		Env:     environment(svc, rel, m, inst, dirs),
 		Port:    inst.Port,
 		Checked: !m.Health.Disabled,
-		Waits:   len(m.After) > 0,
+		Waits:   len(m.After) > 0 || m.Job(),
+		Once:    m.Kind == configs.KindCron,
 		Restart: procs.RestartPolicy{
 			Policy:      m.Restart.Policy,
 			Backoff:     time.Duration(m.Restart.Backoff),
@@ -100,7 +101,9 @@ func environment(svc store.Service, rel store.Release, m configs.Manifest, inst 
 	showGPUs(env, m.Resource.GPUs)
 	maps.Copy(env, m.Env)
 	maps.Copy(env, svc.Env)
-	env["PORT"], env["HOST"] = strconv.Itoa(inst.Port), host
+	if !m.Job() {
+		env["PORT"], env["HOST"] = strconv.Itoa(inst.Port), host
+	}
 	env["AICTL_SERVICE"], env["AICTL_RELEASE"], env["AICTL_COMMIT"] = svc.Name, rel.ID, rel.Commit
 	out := make([]string, 0, len(env))
 	for k, v := range env {

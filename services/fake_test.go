@@ -37,13 +37,14 @@ type fakeKeeper struct {
 	signals []string
 	blamed  []string // restarted as unhealthy
 	news    chan procs.Status
+	runs    map[string]int // instance of a job → how often it was started
 }
 
 func newFakeKeeper(t *testing.T) *fakeKeeper {
 	k := &fakeKeeper{
 		t: t, pid: 100, specs: map[string]procs.Spec{}, status: map[string]procs.Status{},
 		servers: map[string]*http.Server{}, broken: map[string]bool{}, sick: map[string]bool{},
-		news: make(chan procs.Status, 4096),
+		news: make(chan procs.Status, 4096), runs: map[string]int{},
 	}
 	delivered := make(chan struct{})
 	go k.deliver(delivered)
@@ -121,6 +122,12 @@ func (k *fakeKeeper) spawn(id string) procs.Status {
 			s.LastExit = &procs.Exit{At: time.Now(), Code: 3, Uptime: 40 * time.Millisecond}
 		})
 	}
+	if spec.Port == 0 {
+		k.runs[id]++
+		return k.set(id, func(s *procs.Status) {
+			s.State, s.PID, s.StartedAt, s.Restarts, s.Reason = procs.StateRunning, k.pid, time.Now(), 0, ""
+		})
+	}
 	ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", spec.Port))
 	if err != nil {
 		k.t.Errorf("spawn %s: %v", id, err)
@@ -151,7 +158,31 @@ func (k *fakeKeeper) end(id string) procs.Status {
 		s.Close()
 		delete(k.servers, id)
 	}
-	return k.set(id, func(s *procs.Status) { s.State, s.PID = procs.StateStopped, 0 })
+	return k.set(id, func(s *procs.Status) {
+		if s.PID != 0 && k.specs[id].Port == 0 {
+			s.LastExit = &procs.Exit{At: time.Now(), Signal: "TERM", Code: -1}
+		}
+		s.State, s.PID = procs.StateStopped, 0
+	})
+}
+
+// finish ends the process of a job by itself, as the keeper's policy has it when nothing follows.
+func (k *fakeKeeper) finish(id string, code int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.set(id, func(s *procs.Status) {
+		s.LastExit = &procs.Exit{At: time.Now(), Code: code, Uptime: time.Second}
+		s.State, s.PID = procs.StateStopped, 0
+		if code != 0 {
+			s.State, s.Reason = procs.StateFatal, fmt.Sprintf("exited with code %d", code)
+		}
+	})
+}
+
+func (k *fakeKeeper) runsOf(id string) int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.runs[id]
 }
 
 func (k *fakeKeeper) each(ids []string, f func(string) procs.Status) ([]procs.Result, error) {

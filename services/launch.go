@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"aictl/configs"
 	"aictl/health"
 	"aictl/procs"
 	"aictl/store"
@@ -25,10 +26,19 @@ func (m *Manager) Launch(ctx context.Context, name, release string, n int) ([]st
 	if err != nil {
 		return nil, err
 	}
+	man, err := manifestOf(rel)
+	if err != nil {
+		return nil, err
+	}
 	m.remember(svc)
-	rows, err := m.allot(ctx, name, release, n, false)
+	rows, err := m.allot(ctx, name, release, n, false, !man.Job())
 	if err == nil {
-		err = m.apply(ctx, svc, rel, rows, true)
+		err = m.apply(ctx, svc, rel, rows, !man.Job())
+	}
+	if err == nil && (man.Kind == configs.KindOneshot || man.Kind == configs.KindCron && man.RunOnDeploy) {
+		for _, row := range rows {
+			_, err = m.launchRun(ctx, row.ID, store.TriggerDeploy, time.Time{})
+		}
 	}
 	if err != nil {
 		return nil, errors.Join(err, m.discardAll(context.WithoutCancel(ctx), rows))
@@ -48,11 +58,14 @@ func (m *Manager) load(ctx context.Context, name, release string) (store.Service
 	return svc, rel, nil
 }
 
-// allot makes n new slots with a port each. On an error the rows made so far are returned with it.
-func (m *Manager) allot(ctx context.Context, name, release string, n int, live bool) ([]store.Instance, error) {
+// allot makes n new slots, with a port each unless they need none. On an error the rows made so far are returned with it.
+func (m *Manager) allot(ctx context.Context, name, release string, n int, live, ports bool) ([]store.Instance, error) {
 	rows, err := m.Store.AddInstances(ctx, name, release, n, live)
 	if err != nil {
 		return nil, fmt.Errorf("new slots for %s: %w", name, err)
+	}
+	if !ports {
+		return rows, nil
 	}
 	for k := range rows {
 		row := &rows[k]
@@ -133,6 +146,16 @@ func (m *Manager) candidates(ids []string, before map[string]int) (waiting []str
 		if !ok {
 			return nil, fmt.Errorf("%w: %s was removed meanwhile", ErrNotHealthy, id)
 		}
+		if i.job() {
+			runs, why := i.progress()
+			if why != "" {
+				return nil, fmt.Errorf("%w: %s %s", ErrNotHealthy, id, why)
+			}
+			if runs {
+				waiting = append(waiting, id+" runs")
+			}
+			continue
+		}
 		if why := i.failed(before[id]); why != "" {
 			return nil, fmt.Errorf("%w: %s %s", ErrNotHealthy, id, why)
 		}
@@ -158,6 +181,24 @@ func (i *instance) failed(before int) string {
 		return "could not be started: " + s.Reason
 	}
 	return ""
+}
+
+// progress says whether the run of a job is waited for, or why it has failed. The first attempt that fails counts. A
+// live cron service is not waited for: its runs are not the starts of it.
+func (i *instance) progress() (runs bool, failed string) {
+	switch {
+	case i.cron() && i.Live:
+		return false, ""
+	case i.run != nil && i.status.State == procs.StateBackoff && i.status.LastExit == nil:
+		return false, "could not be started: " + i.status.Reason
+	case i.run != nil && i.status.LastExit != nil && (i.status.Restarts > 0 || i.status.State == procs.StateBackoff):
+		return false, describe(*i.status.LastExit)
+	case i.run != nil:
+		return true, ""
+	case i.outcome != nil && i.outcome.State != store.RunSucceeded:
+		return false, i.outcome.Reason
+	}
+	return false, ""
 }
 
 func describe(e procs.Exit) string {
@@ -280,5 +321,8 @@ func (m *Manager) hold(name string, held bool) {
 func (m *Manager) StartLive(ctx context.Context, name string) error {
 	defer m.locks.lock(name)()
 	m.hold(name, false)
+	if m.liveJob(name) != nil {
+		return nil // stopping it has ended no more than a run
+	}
 	return m.results(m.Keeper.StartAll(ctx, m.liveIDs(name)))
 }

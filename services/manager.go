@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"aictl/configs"
+	"aictl/configs/schedule"
 	"aictl/gateway"
 	"aictl/health"
 	"aictl/procs"
@@ -62,6 +63,7 @@ type Deps struct {
 	Dirs       Dirs
 	GatewayURL string
 	Logger     *slog.Logger
+	Machine    string // names the present start of the machine; found out when empty
 }
 
 // drainTime bounds how long an instance that left the gateway may finish its requests.
@@ -75,6 +77,7 @@ type Manager struct {
 	locks  keyed
 	told   chan health.Report
 	failed chan string   // instances that have just failed
+	jobs   chan struct{} // something about jobs is to be looked at
 	done   chan struct{} // closed when Run ends: nobody hears verdicts any more
 
 	mu        sync.Mutex
@@ -87,6 +90,10 @@ type Manager struct {
 	coming    map[string]int // services that are about to be started, and by how many
 	events    Events
 	hooks     *hooks
+	open      map[string]store.Run // by instance: runs of daemons before this one, until their instances are taken up
+	last      map[string]store.Run // by service: the last run that ended
+	acted     map[string]time.Time // by service: up to when daemons before this one kept its schedule
+	ended     []endedRun           // to be stored
 
 	late sync.WaitGroup // services that are started when it is their turn
 	life context.Context
@@ -100,6 +107,7 @@ type service struct {
 	waits   []string    // what it is to be started after and waits for
 	waited  time.Time   // when it had waited last
 	held    bool        // a deploy has stopped the live instances to start others
+	clock   *clock      // of a cron service that is wanted
 	slots   []*instance // by slot
 }
 
@@ -130,16 +138,25 @@ type instance struct {
 	hooks   []configs.StateHook
 	after   []string // services that it is to be started after
 	asked   bool     // its process was asked to end, so that another takes its place
+	man     configs.Manifest
+	times   schedule.Schedule // of a cron service
+	run     *activeRun        // of a job, nil when it does not run
+	outcome *store.Run        // how its last run ended, nil when it has not run in this start of the machine
+	stored  <-chan struct{}   // closed once that is stored
 }
 
 // serves reports whether the gateway may send requests to i.
 func (i *instance) serves() bool {
-	return i.Live && i.status.State == procs.StateRunning && i.verdict != health.Unhealthy
+	return i.Live && !i.job() && i.status.State == procs.StateRunning && i.verdict != health.Unhealthy
 }
 
 // New returns a manager; Run must be running for it to notice anything.
 func New(d Deps) *Manager {
+	if d.Machine == "" {
+		d.Machine = thisStart()
+	}
 	m := &Manager{
+		jobs: make(chan struct{}, 1), open: map[string]store.Run{}, last: map[string]store.Run{}, acted: map[string]time.Time{},
 		Deps: d, log: d.Logger, told: make(chan health.Report, 256), failed: make(chan string, 256), done: make(chan struct{}),
 		instances: map[string]*instance{}, services: map[string]*service{}, seen: map[string]procs.Status{}, gone: map[string]uint64{},
 		news: news{}, cpu: map[string]cpuSample{}, hooks: newHooks(d.Logger), coming: map[string]int{},
@@ -156,6 +173,7 @@ func (m *Manager) Run(ctx context.Context) error {
 	defer m.hooks.start(ctx)()
 	defer m.late.Wait()
 	defer m.end()
+	defer m.startJobs(ctx)()
 	for {
 		select {
 		case <-ctx.Done():
@@ -260,6 +278,7 @@ func (m *Manager) take(i *instance, s procs.Status) {
 	} else {
 		m.prober.Forget(i.ID)
 	}
+	m.settle(i)
 	m.publish(i.Service)
 }
 
@@ -282,6 +301,10 @@ func (m *Manager) publish(name string) {
 	}
 	if len(route.Targets) == 0 {
 		_, route.Reason = svc.summary()
+	}
+	if i := svc.live(); i != nil && i.job() {
+		route.Reason, route.Never, route.Record.Mode = i.noRequests(), true, "off"
+		m.wakeJobs()
 	}
 	if err := m.Router.SetRoute(route); err != nil {
 		m.log.Warn("recording without bodies", "service", name, "err", err)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"aictl/configs"
 	"aictl/health"
 	"aictl/procs"
 	"aictl/store"
@@ -37,7 +38,7 @@ func (s *service) summary() (procs.State, string) {
 	switch {
 	case s.release == "":
 		return procs.StateStopped, "not deployed yet: no deploy has succeeded"
-	case s.wanted == store.WantedStopped && len(s.waits) == 0 && (state == procs.StateStopped || !found):
+	case s.wanted == store.WantedStopped && len(s.waits) == 0 && (state == procs.StateStopped || !found || s.idle()):
 		return procs.StateStopped, "stopped; start it with `aictl start`"
 	case len(s.waits) > 0:
 		return procs.StateStarting, "waits for " + strings.Join(s.waits, ", ") + " to be healthy"
@@ -46,7 +47,16 @@ func (s *service) summary() (procs.State, string) {
 	case !found:
 		return procs.StateStopped, "no instance"
 	}
+	if i := s.live(); i.job() {
+		return s.jobSummary(i)
+	}
 	return state, reason
+}
+
+// idle reports whether the service is a job that does not run, however its last run ended.
+func (s *service) idle() bool {
+	i := s.live()
+	return i != nil && i.job() && i.run == nil && i.status.PID == 0
 }
 
 // state is the keeper's word, or starting while it has none yet.
@@ -139,6 +149,10 @@ func (m *Manager) view(svc store.Service) View {
 	s := m.entry(svc.Name)
 	v := View{Service: svc, URL: m.GatewayURL + "/ai/" + svc.Name}
 	v.State, v.Reason = s.summary()
+	v.Kind = configs.KindService
+	if i := s.live(); i != nil && i.job() {
+		v.Kind, v.Job = i.man.Kind, m.jobView(s, i)
+	}
 	for _, i := range s.slots {
 		iv := InstanceView{Instance: i.Instance, Status: i.status, Health: i.healthWord(), Reason: i.why()}
 		iv.Status.State = i.state()

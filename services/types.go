@@ -3,6 +3,7 @@ package services
 import (
 	"time"
 
+	"aictl/configs"
 	"aictl/procs"
 	"aictl/store"
 )
@@ -17,6 +18,8 @@ type View struct {
 	Commit    string      // of the live release
 	URL       string      // gateway URL
 	Instances []InstanceView
+	Kind      configs.Kind
+	Job       *JobView // nil for a service that runs all the time
 }
 
 // InstanceView is one instance with what the keeper and the prober know of it.
