@@ -19,3 +19,8 @@ func (c *Client) ConfigDiff(ctx context.Context, req ConfigRequest) (out ConfigD
 func (c *Client) ConfigReload(ctx context.Context) (out ConfigDiff, err error) {
 	return out, c.call(ctx, http.MethodPost, Prefix+"/config/reload", nil, nil, &out)
 }
+
+// PreviewDeploy tells what a deploy would change.
+func (c *Client) PreviewDeploy(ctx context.Context, req DeployRequest) (out PreviewDocument, err error) {
+	return out, c.call(ctx, http.MethodPost, Prefix+"/deploys/preview", nil, req, &out)
+}

@@ -2,11 +2,16 @@ package api
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 
+	"aictl/configs"
+	"aictl/deploy"
 	"aictl/services"
+	"aictl/store"
 )
 
 func (b *backend) Config(context.Context) (ConfigDocument, error) {
@@ -27,6 +32,33 @@ func (b *backend) ConfigDiff(_ context.Context, name string, content []byte) (Co
 
 func (b *backend) ConfigReload(context.Context) (ConfigDiff, error) {
 	return ConfigDiff{}, b.note("reload")
+}
+
+func (b *backend) Preview(_ context.Context, req deploy.Request) (deploy.Preview, error) {
+	b.mu.Lock()
+	b.request = req
+	b.mu.Unlock()
+	return deploy.Preview{
+		Service: "ocr", Commit: "beef", Live: store.Release{ID: "r2", Commit: "cafe"}, Before: 1, After: 2, Strategy: configs.BlueGreen,
+		Changes: []configs.ManifestChange{{Key: "replicas", Old: "1", New: "2", Effect: configs.EffectScale}}, Env: deploy.PreviewEnv{Key: "k", Ready: true},
+	}, b.note("preview")
+}
+
+func TestPreviewDeploy(t *testing.T) {
+	b := newBackend()
+	s := serve(t, b)
+	doc, err := s.tcp.PreviewDeploy(t.Context(), DeployRequest{Source: Source{Kind: "dir", URL: "/srv/ocr"}, Trigger: "cli"})
+	if err != nil || doc.Live.ID != "r2" || doc.Changes[0].Effect != "scale" || doc.Environment.State != "ready" || doc.Instances.After != 2 || doc.Warnings == nil {
+		t.Errorf("%+v, %v", doc, err)
+	}
+	if b.request.Source.URL != "/srv/ocr" || b.request.Trigger != "cli" {
+		t.Errorf("asked for %+v", b.request)
+	}
+	b.fault["preview"] = fmt.Errorf("%w: no such thing", deploy.ErrSource)
+	var problem *Error
+	if _, err := s.tcp.PreviewDeploy(t.Context(), DeployRequest{Source: Source{Kind: "dir", URL: "/x"}, Trigger: "cli"}); !errors.As(err, &problem) || problem.Status != 422 {
+		t.Errorf("%v", err)
+	}
 }
 
 func (b *backend) ConfigRefused() string { return b.refused }

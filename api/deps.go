@@ -36,6 +36,8 @@ type Services interface {
 type Deploys interface {
 	// Submit queues a deploy and returns its row.
 	Submit(ctx context.Context, req deploy.Request) (store.Deploy, error)
+	// Preview says what a deploy would change.
+	Preview(ctx context.Context, req deploy.Request) (deploy.Preview, error)
 	// Rollback queues a deploy of an earlier release; release "" is the one that was live before.
 	Rollback(ctx context.Context, service, release, actor, trigger string) (store.Deploy, error)
 	// Cancel asks a deploy to stop; one that has ended is store.ErrConflict.

@@ -29,6 +29,7 @@ type Kind struct {
 var kinds = []Kind{
 	{deploy.ErrNoSuchRelease, http.StatusNotFound, CodeNotFound, "`GET /api/v1/services/{name}/releases` lists those that are kept"},
 	{deploy.ErrSource, http.StatusUnprocessableEntity, CodeInvalid, ""},
+	{deploy.ErrUndeployable, http.StatusUnprocessableEntity, CodeInvalid, ""},
 	{deploy.ErrCancelled, http.StatusConflict, CodeConflict, ""},
 	{services.ErrNoRelease, http.StatusConflict, CodeConflict, ""},
 	{services.ErrNotHealthy, http.StatusConflict, CodeConflict, "its log says more: `aictl logs`"},

@@ -23,6 +23,7 @@ func (s *Server) routes() {
 
 	get(s, "/deploys", deploys, "listDeploys", "Deploys, newest first", s.listDeploys)
 	post(s, "/deploys", deploys, "deploy", "Queue a deploy", http.StatusAccepted, s.deploy)
+	post(s, "/deploys/preview", deploys, "previewDeploy", "What a deploy would change; nothing is done", http.StatusOK, s.preview)
 	get(s, "/deploys/{id}", deploys, "getDeploy", "One deploy with its steps and the last lines of its log", s.getDeploy)
 	post(s, "/deploys/{id}/cancel", deploys, "cancelDeploy", "Stop a deploy; the old release keeps serving", http.StatusOK, s.cancelDeploy)
 	stream[DeployEvent](s, "/deploys/{id}/events", deploys, "deployEvents",

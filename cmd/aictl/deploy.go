@@ -15,7 +15,7 @@ type deployFlags struct {
 	name, ref, subdir string
 	env               []string
 	replicas          int
-	wait, watch       bool
+	wait, watch, dry  bool
 	timeout           time.Duration
 	source            string // as given
 }
@@ -54,6 +54,7 @@ The command waits for the result. Ctrl-C leaves the deploy going; --wait=false d
 	flags.StringArrayVarP(&f.env, "env", "e", nil, a.t("environment variable `K=V`, kept with the service; may be repeated"))
 	flags.IntVar(&f.replicas, "replicas", 0, a.t("number of instances (default: the manifest's)"))
 	flags.BoolVar(&f.watch, "watch", false, a.t("deploy the directory again whenever a file changes, until Ctrl-C"))
+	flags.BoolVar(&f.dry, "dry-run", false, a.t("show what the deploy would change, and do nothing"))
 	a.waitFlags(cmd, &f.wait, &f.timeout)
 	return cmd
 }
@@ -87,6 +88,9 @@ func (a *app) deploy(cmd *cobra.Command, arg string, f deployFlags) error {
 	client, err := a.connect()
 	if err != nil {
 		return err
+	}
+	if f.dry {
+		return a.previewDeploy(cmd.Context(), client, req)
 	}
 	if f.watch {
 		return a.watchDeploys(cmd.Context(), client, req)

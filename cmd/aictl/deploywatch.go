@@ -39,7 +39,7 @@ type cycle struct {
 
 // checkWatch refuses what --watch cannot do.
 func (a *app) checkWatch(cmd *cobra.Command, f deployFlags, source *api.Source) error {
-	for _, other := range []string{"ref", "wait", "timeout"} {
+	for _, other := range []string{"ref", "wait", "timeout", "dry-run"} {
 		if err := a.notBoth(cmd, "watch", other); err != nil {
 			return err
 		}

@@ -14,6 +14,18 @@ func configZH() map[string]string {
 		"%s: %s; %s":               "%s：%s；%s", "there is something newer; %s": "有更新的内容；%s",
 		"Deploy at every change of a file": "文件一变就部署",
 
+		"show what the deploy would change, and do nothing": "只显示这次部署会改变什么，不执行",
+		"LIVE": "线上", "DEPLOY": "部署后",
+		"%s would be deployed for the first time, from commit %s":                                                        "%s 将首次部署，来自提交 %s",
+		"nothing of %s would change: release %s is live from the same commit; a deploy would replace it by an equal one": "%s 没有变化：发布 %s 来自同一提交；部署只会换成相同的发布",
+		"a deploy would replace release %s of %s":                                                                        "部署会替换发布 %s（%s）",
+		"environment: is built (%s)":                                                                                     "环境：需要构建（%s）", "environment: none needed": "环境：不需要",
+		"environment: stays as it is": "环境：保持不变", "environment: another one, which is there already": "环境：换成另一个已有的环境",
+		"instances: %d are started": "实例：启动 %d 个", "instances: %d are replaced by %d (%s)": "实例：%d 个替换为 %d 个（%s）",
+		"the environment is another": "环境不同", "a policy; no reason for new processes": "策略；本身不需要新进程",
+		"the number of instances; `aictl scale` touches only the difference": "实例数量；`aictl scale` 只影响差额",
+		"how the deploy is done": "部署方式", "new processes": "新进程",
+
 		"Show the server's settings, and what a change of them would do": "查看服务器的设置，以及修改设置会带来什么",
 		"Show the server's settings, and what a change of them would do. Settings come from flags, AICTL_… variables\nand the settings file, in this order. The file is watched: a valid change holds at once where it can; one\nthat is not valid is refused as a whole, and the settings before it go on.": "查看服务器的设置，以及修改设置会带来什么。设置依次来自命令行参数、AICTL_… 变量和设置文件。\n设置文件会被监视：有效的修改能立即生效的立即生效；无效的修改整体被拒绝，之前的设置继续有效。",
 		"Show all settings and where each comes from": "列出所有设置及其来源",
