@@ -37,6 +37,7 @@ type host struct {
 	feed      *feed
 	slots     chan struct{} // see limited
 	handing   atomic.Bool   // instances let go for the next program, not for good
+	stopping  atomic.Bool   // instances are removed because the keeper ends
 }
 
 // limited does work that keeps a thread busy in the kernel, a few at a time: hundreds of instances starting at once

@@ -207,6 +207,7 @@ func (k *Keeper) supervise(ctx context.Context) (*upgrade, error) {
 
 // stopAll ends every instance at once and removes its traces.
 func (k *Keeper) stopAll() error {
+	k.host.stopping.Store(true)
 	k.mu.Lock()
 	k.closing = true
 	all := make([]*instance, 0, len(k.instances))

@@ -100,7 +100,7 @@ func startKeeper(t testing.TB, options ...option) *testKeeper {
 // noTraces asserts that a keeper that ended left no file and no process.
 func noTraces(t testing.TB, runDir string) {
 	t.Helper()
-	for _, pattern := range []string{"fifo/*", "instances/*", SocketName} {
+	for _, pattern := range []string{"instances/*", SocketName} {
 		found, err := filepath.Glob(filepath.Join(runDir, pattern))
 		if err != nil || len(found) > 0 {
 			t.Errorf("left behind: %v %v", found, err)

@@ -3,6 +3,7 @@ package procs
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 )
@@ -108,6 +109,9 @@ func (k *Keeper) beginMany(verb string, req idsRequest) (waiting, error) {
 	var m many
 	for _, id := range req.IDs {
 		t, err := k.ask(id, ev, until)
+		if verb == verbRemove && errors.Is(err, ErrUnknownInstance) {
+			k.sweepUnknown(id)
+		}
 		m.add(id, t, err)
 	}
 	return m.wait, nil

@@ -4,11 +4,9 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net"
 	"net/http"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -259,12 +257,6 @@ func (k *fakeKeeper) SignalGroup(_ context.Context, id, signal string) error {
 	defer k.mu.Unlock()
 	k.signals = append(k.signals, id+" "+signal)
 	return nil
-}
-
-func (k *fakeKeeper) List(context.Context) ([]procs.Status, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return slices.Collect(maps.Values(k.status)), nil
 }
 
 func (k *fakeKeeper) Verdict(_ context.Context, v procs.Verdict) error {

@@ -36,7 +36,6 @@ type Keeper interface {
 	RemoveAll(ctx context.Context, ids []string) ([]procs.Result, error)
 	SignalGroup(ctx context.Context, id, signal string) error
 	Verdict(ctx context.Context, v procs.Verdict) error
-	List(ctx context.Context) ([]procs.Status, error)
 }
 
 // Router sends requests to instances; *gateway.Gateway is one.

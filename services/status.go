@@ -119,28 +119,7 @@ func (m *Manager) Status(ctx context.Context, patterns []string) ([]View, error)
 		views = append(views, v)
 	}
 	m.measure(views)
-	m.countLosses(ctx, views)
 	return views, nil
-}
-
-// countLosses fills in how much output could not be written. That grows without a change of state, of which alone the
-// keeper sends news.
-func (m *Manager) countLosses(ctx context.Context, views []View) {
-	all, err := m.Keeper.List(ctx)
-	if err != nil {
-		m.log.Debug("lost output not asked for", "err", err) // the last known number is shown
-		return
-	}
-	lost := make(map[string]int64, len(all))
-	for _, s := range all {
-		lost[s.ID] = s.LogLost
-	}
-	for _, v := range views {
-		for k := range v.Instances {
-			i := &v.Instances[k]
-			i.Status.LogLost = max(i.Status.LogLost, lost[i.ID])
-		}
-	}
 }
 
 func (m *Manager) view(svc store.Service) View {

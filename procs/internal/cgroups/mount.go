@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	sys "aictl/procs/internal/kernel"
 )
 
 // ErrUnavailable says that there is no version 2 hierarchy this process may make cgroups in.
@@ -63,7 +65,8 @@ func pathOf(file string) (string, bool) {
 
 // GroupOf is the group a process is in.
 func (m Mount) GroupOf(pid int) (Group, error) {
-	file, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cgroup")
+	var buf [1024]byte
+	file, err := sys.ReadSmall("/proc/"+strconv.Itoa(pid)+"/cgroup", buf[:])
 	if err != nil {
 		return Group{}, err
 	}

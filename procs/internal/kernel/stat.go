@@ -45,11 +45,28 @@ const TicksPerSecond = 100
 
 // ReadStat reads the Stat of pid; os.ErrNotExist when there is no such process.
 func ReadStat(pid int) (Stat, error) {
-	data, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	var buf [1024]byte // a line has 52 fields, most of them one digit; it comes with one read
+	data, err := ReadSmall("/proc/"+strconv.Itoa(pid)+"/stat", buf[:])
 	if err != nil {
 		return Stat{}, err
 	}
 	return ParseStat(data)
+}
+
+// Resident is the memory of a process in pages, 0 for a zombie. It costs half of what ReadStat does, which looks at the
+// process's threads and stack.
+func Resident(pid int) (pages int64, err error) {
+	var buf [256]byte
+	data, err := ReadSmall("/proc/"+strconv.Itoa(pid)+"/statm", buf[:])
+	if err != nil {
+		return 0, err
+	}
+	_, rest, _ := bytes.Cut(data, []byte{' '})
+	second, _, ok := bytes.Cut(rest, []byte{' '})
+	if !ok {
+		return 0, fmt.Errorf("statm of %d: %q", pid, data)
+	}
+	return strconv.ParseInt(string(second), 10, 64)
 }
 
 // ParseStat reads a stat line. The command name stands in brackets and may itself hold blanks and brackets.
