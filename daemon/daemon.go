@@ -193,7 +193,11 @@ func (d *Daemon) boot(ctx context.Context) error {
 // observe carries the keeper's news to the services until ctx ends. Losing the keeper is fatal: it is this process's
 // parent, and its successor starts a daemon of its own.
 func (d *Daemon) observe(ctx context.Context) error {
-	return d.keeper.watch(ctx, d.services.Observe)
+	err := d.keeper.watch(ctx, d.services.Observe)
+	if err != nil {
+		d.api.Close() // calls in flight wait for what only the keeper could tell; its successor waits for this process
+	}
+	return err
 }
 
 // close lets go of what New opened.
