@@ -10,6 +10,16 @@ import (
 	"testing"
 )
 
+func TestLastPID(t *testing.T) {
+	before := LastPID()
+	if out, err := exec.Command("true").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if after := LastPID(); before == 0 || after == before {
+		t.Errorf("the last pid was %d and is %d after a fork", before, after)
+	}
+}
+
 func TestOpenFiles(t *testing.T) {
 	before, err := OpenFiles(os.Getpid())
 	if err != nil || before < 3 {
