@@ -463,14 +463,14 @@ func idsOf(rows []store.Instance) []string {
 // eventually waits for a condition that other goroutines bring about.
 func eventually(t *testing.T, what string, cond func() bool) {
 	t.Helper()
-	deadline := time.After(5 * time.Second)
+	deadline := time.After(30 * time.Second)
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for !cond() {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatalf("not within 5s: %s", what)
+			t.Fatalf("not within 30s: %s", what)
 		}
 	}
 }

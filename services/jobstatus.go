@@ -70,7 +70,7 @@ func ending(r store.Run) string {
 // jobView is what is known of a job. Called with the lock held.
 func (m *Manager) jobView(s *service, i *instance) *JobView {
 	v := &JobView{Schedule: i.man.Schedule, Timezone: i.man.Timezone}
-	if s.clock != nil {
+	if s.clock != nil && s.wanted == store.WantedRunning {
 		v.Next = s.clock.next
 	}
 	if i.run != nil {
