@@ -11,7 +11,9 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 
 	"aictl/configs"
 	"aictl/deploy/envs"
@@ -79,10 +81,24 @@ func (r *runner) readManifest(ctx context.Context) (string, error) {
 	}
 	r.manifest, r.release.Argv = found.manifest, found.argv
 	r.manifest.Name = r.dep.Service
-	if err := errors.Join(r.checkOrder(ctx), r.checkLimits(ctx)); err != nil {
+	if err := errors.Join(r.checkJob(), r.checkOrder(ctx), r.checkLimits(ctx)); err != nil {
 		return "", err
 	}
 	return fmt.Sprintf("%s; %s, started by %s", cmp.Or(found.file, "no "+configs.ManifestFile), r.manifest.Runtime, found.from), r.settle(ctx)
+}
+
+// checkJob refuses what a service that ends cannot have, and the manifest alone does not tell.
+func (r *runner) checkJob() error {
+	if !r.manifest.Job() {
+		return nil
+	}
+	if n := r.want.Replicas; n != nil && *n != 1 {
+		return fmt.Errorf("%d replicas: a %s service runs once at a time: leave --replicas out", *n, r.manifest.Kind)
+	}
+	if slices.ContainsFunc(r.release.Argv, func(arg string) bool { return strings.Contains(arg, "{port}") }) {
+		return fmt.Errorf("its command wants a port, which a %s service does not have: write another command into %s", r.manifest.Kind, configs.ManifestFile)
+	}
+	return nil
 }
 
 // checkout is what a commit's files say: the manifest, the file it is in ("" for none), the command and where that is from.
@@ -251,6 +267,8 @@ func (r *runner) settle(ctx context.Context) error {
 // replicas is how many instances to start: what was asked for now, what a user pinned, else the manifest's number.
 func (r *runner) replicas(svc store.Service) int {
 	switch {
+	case r.manifest.Job():
+		return 1
 	case r.want.Replicas != nil:
 		return *r.want.Replicas
 	case svc.ReplicasPinned:

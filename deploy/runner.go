@@ -126,6 +126,9 @@ func (r *runner) steps(ctx context.Context) error {
 // facts are what is known once the manifest is.
 func (r *runner) facts(ctx context.Context) facts {
 	f := facts{Kind: r.dep.Kind, Strategy: r.manifest.Strategy, Hook: r.manifest.Hooks.Release != ""}
+	if r.manifest.Job() {
+		f.Job, f.Runs = r.manifest.Kind, r.runs()
+	}
 	if svc, err := r.Store.Service(ctx, r.dep.Service); err == nil {
 		f.Live = svc.Release != ""
 	}
