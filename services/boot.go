@@ -383,6 +383,7 @@ func (m *Manager) forget(id string) {
 func (m *Manager) drain(ctx context.Context, id string) {
 	ctx, cancel := context.WithTimeout(ctx, drainTime)
 	defer cancel()
+	m.letRun(ctx, id)
 	if err := m.Router.Drain(ctx, id); err != nil {
 		m.log.Warn("requests cut by the end of the drain time", "instance", id, "err", err)
 	}

@@ -132,6 +132,23 @@ func (m *Manager) restartJob(ctx context.Context, i *instance) error {
 	return err
 }
 
+// letRun gives a run of a release that another has followed the time until ctx ends. It does not wait for one that is
+// stopped by wish, nor for that of a candidate.
+func (m *Manager) letRun(ctx context.Context, id string) {
+	m.mu.Lock()
+	i, ok := m.instances[id]
+	if !ok || i.run == nil || i.run.Ending != "" || i.run.Trigger == store.TriggerDeploy || m.entry(i.Service).wanted != store.WantedRunning {
+		m.mu.Unlock()
+		return
+	}
+	over := i.run.over
+	m.mu.Unlock()
+	select {
+	case <-over:
+	case <-ctx.Done():
+	}
+}
+
 // liveJob is the live instance of a job, nil for a service that runs all the time.
 func (m *Manager) liveJob(name string) *instance {
 	m.mu.Lock()

@@ -212,6 +212,28 @@ func TestACronServiceRunsByTheClock(t *testing.T) {
 	eventually(t, "its schedule goes on", func() bool { return r.keeper.runsOf(id) > n+1 })
 }
 
+// TestARunMayEndAfterADeploy: what runs when another release goes live is not cut off.
+func TestARunMayEndAfterADeploy(t *testing.T) {
+	r := newRig(t)
+	yearly := job(configs.KindCron, func(m *configs.Manifest) { m.Schedule = "@yearly" })
+	id := r.deployJob(t, "report", yearly)
+	if _, err := r.RunNow(t.Context(), "report"); err != nil {
+		t.Fatal(err)
+	}
+	deployed := make(chan string, 1)
+	go func() { deployed <- r.deployJob(t, "report", yearly) }()
+	eventually(t, "the new release is live", func() bool {
+		v := r.view(t, "report")
+		return len(v.Instances) == 2 && v.Instances[1].Live
+	})
+	if r.keeper.pidOf(id) == 0 {
+		t.Error("the run was cut off")
+	}
+	r.keeper.finish(id, 0)
+	<-deployed
+	eventually(t, "its end is stored", func() bool { return r.history(t, "report") == "user:succeeded" })
+}
+
 func TestARunIsReplaced(t *testing.T) {
 	r := newRig(t)
 	id := r.deployJob(t, "report", job(configs.KindCron, func(m *configs.Manifest) { m.Concurrency = configs.ConcurrencyReplace }))
