@@ -194,7 +194,7 @@ func helperDaemon(args []string) int {
 	}
 	if sig := <-term; sig == syscall.SIGUSR2 { // another daemon takes over
 		client, err := Dial(context.Background(), args[0])
-		if err == nil {
+		if err = errors.Join(err, listeners["api"].Close()); err == nil {
 			err = client.Released(context.Background())
 		}
 		if err != nil {
