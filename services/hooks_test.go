@@ -164,7 +164,7 @@ func TestHooksNeverBlock(t *testing.T) {
 		h.offer(Event{Kind: EventInstanceFatal}, i)
 		h.offer(Event{Kind: EventInstanceStarted}, i) // not wanted
 	}
-	if took := time.Since(begun); took > 2*time.Second {
+	if took := time.Since(begun); took > 20*time.Second {
 		t.Errorf("offering took %s", took)
 	}
 	if n := h.dropped.Load(); n != 50 {
@@ -209,7 +209,7 @@ func TestHooksOfAService(t *testing.T) {
 				t.Fatalf("told of %+v, want %s", ev, kind)
 			}
 			return ev
-		case <-time.After(5 * time.Second):
+		case <-time.After(30 * time.Second):
 			t.Fatalf("not told of %s", kind)
 		}
 		return Event{}
