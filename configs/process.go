@@ -45,6 +45,17 @@ func (p Process) check(c *checker) {
 	c.between("process.oom_score_adj", p.OOMScoreAdj, -1000, 1000)
 }
 
+// minLaunchPids is what the stub that sets limits on processes may need in threads before it becomes the program.
+const minLaunchPids = 8
+
+// checkPids refuses a bound that not even the start would keep.
+func (m *Manifest) checkPids(c *checker) {
+	r := m.Resource
+	if r.Pids > 0 && r.Pids < minLaunchPids && (r.Nofile > 0 || len(r.Rlimits) > 0 || m.Process != Process{}) {
+		c.fault("resources.pids", "%d is too few for a start with nofile, rlimits or process: at least %d", r.Pids, minLaunchPids)
+	}
+}
+
 func (c *checker) account(path, name string) {
 	if name != "" && !accountRE.MatchString(name) {
 		c.fault(path, "%q cannot be a name or number of this machine", clip(name))

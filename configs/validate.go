@@ -72,6 +72,7 @@ func (m *Manifest) faults() []Fault {
 	c.between("log.files", m.Log.Files, 1, maxLogFiles)
 	m.Resource.check(&c)
 	m.Process.check(&c)
+	m.checkPids(&c)
 	c.env(m.Env)
 	m.Hooks.check(&c)
 	m.Record.check(&c)
