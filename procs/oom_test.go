@@ -73,3 +73,30 @@ func TestEnforceable(t *testing.T) {
 		t.Errorf("no limit cannot be enforced: %+v", missing)
 	}
 }
+
+// The groups of a running process are found by the process, wherever the keeper that asks stands.
+func TestLimiterOfAnAdoptedProcess(t *testing.T) {
+	if !canLimit(t) {
+		return
+	}
+	k := startKeeper(t, withCgroups(false))
+	s := k.spec(t, "found", "wait")
+	s.Limits = Limits{Memory: 256 << 20, Pids: 50}
+	running := k.up(t, s)
+	p := &process{host: k.host, id: s.ID, pid: running.PID, limits: s.Limits, tree: k.host.walkedTree("x")}
+	if err := p.findLimiter(); err != nil {
+		t.Fatal(err)
+	}
+	made, err := k.host.limiter(s.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found, want := p.limiter.Dirs(), made.Dirs(); found["memory"] == "" || found["memory"] != want["memory"] || found["pids"] != want["pids"] {
+		t.Errorf("found %v, made %v", found, want)
+	}
+	// One that is in no group of this name has none, and nothing to count or to remove.
+	stranger := &process{host: k.host, id: "stranger", pid: os.Getpid(), limits: s.Limits, tree: k.host.walkedTree("x")}
+	if err := stranger.findLimiter(); err != nil || len(stranger.limiter.Dirs()) != 0 || stranger.oomKilled() || stranger.endLimits() != nil {
+		t.Errorf("%+v %v", stranger.limiter, err)
+	}
+}

@@ -232,3 +232,6 @@ func (l Limiter) Remove() error {
 	}
 	return errors.Join(faults...)
 }
+
+// Dirs are the directories of the version 1 groups, by controller.
+func (l Limiter) Dirs() map[string]string { return maps.Clone(l.v1) }
