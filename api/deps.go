@@ -30,6 +30,7 @@ type Services interface {
 	Remove(ctx context.Context, name string) error
 	Scale(ctx context.Context, name string, n int) error
 	Signal(ctx context.Context, name, signal string) error
+	Runs
 }
 
 // Deploys queues deploys and tells about the ones that run; *deploy.Deployer is one.

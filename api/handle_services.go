@@ -142,6 +142,7 @@ func renderService(v services.View, detail, usage bool, traffic map[string]gatew
 		Release: ReleaseRef{ID: v.Service.Release, Commit: v.Commit}, URL: v.URL,
 		Instances: each(v.Instances, func(i services.InstanceView) Instance { return renderInstance(i, detail, usage) }),
 	}
+	renderJob(&out, v, time.Now())
 	if detail {
 		out.Detail = &ServiceDetail{
 			Wanted: string(v.Service.Wanted), Reason: v.Reason, Source: renderSource(v.Service.Source),

@@ -19,6 +19,9 @@ func (s *Server) routes() {
 	get(s, "/services/{name}", services, "getService", "One service with its detail", s.getService)
 	get(s, "/services/{name}/releases", services, "listReleases", "Releases of a service, newest first", s.listReleases)
 	post(s, "/services/{name}/rollback", services, "rollback", "Make an earlier release live again", http.StatusAccepted, s.rollback)
+	get(s, "/services/{name}/runs", services, "listRuns", "The last runs of a oneshot or cron service, newest first", s.listRuns)
+	post(s, "/services/{name}/run", services, "run", "Run a oneshot or cron service now", http.StatusAccepted, s.startRun)
+	get(s, "/services/{name}/runs/{id}", services, "getRun", "One run, once it has ended or the wait is over", s.getRun)
 	post(s, "/actions", services, "act", "Start, stop, restart, remove, signal or scale many services, in parallel", http.StatusOK, s.act)
 
 	get(s, "/deploys", deploys, "listDeploys", "Deploys, newest first", s.listDeploys)

@@ -32,6 +32,12 @@ type Service struct {
 	Release   ReleaseRef     `json:"release" doc:"The live release; empty strings before the first live deploy"`
 	URL       string         `json:"url" doc:"Address at the gateway"`
 	Instances []Instance     `json:"instances"`
+	Kind      string         `json:"kind" enum:"service,oneshot,cron" doc:"How it runs: all the time, to its end at every start, to its end by the clock"`
+	Schedule  string         `json:"schedule,omitempty" doc:"Of a cron service"`
+	Timezone  string         `json:"timezone,omitempty" doc:"Of the schedule; absent for the machine's own"`
+	NextRun   time.Time      `json:"next_run,omitzero" doc:"Of a cron service that is wanted"`
+	Run       *Run           `json:"run,omitempty" doc:"The run that is under way, of a oneshot or cron service"`
+	LastRun   *Run           `json:"last_run,omitempty" doc:"The last run that ended, skipped ones aside"`
 	Detail    *ServiceDetail `json:"detail,omitempty" doc:"Only in GET /services/{name} and with detail=true"`
 }
 
