@@ -129,7 +129,7 @@ func (c *child) run(ctx context.Context, idle func() bool) (done *upgrade, refus
 
 // begin starts the daemon, or a rest when that does not work.
 func (c *child) begin() {
-	p, err := c.spawn(c.spec.Argv[0], nil)
+	p, err := c.spawn(c.spec.Argv[0], c.spec.Own, nil)
 	if err != nil {
 		c.host.log.Error("daemon not started, trying again after a pause", "err", err, "pause", c.pause)
 		c.pauseNow()
@@ -143,13 +143,14 @@ func (c *child) pauseNow() {
 	c.pause = min(2*c.pause, childSlowest)
 }
 
-// spawn starts a process of the daemon: a candidate prints into its trail and waits to be told to go on.
-func (c *child) spawn(program string, trail *os.File) (*daemonProcess, error) {
+// spawn starts a process of the daemon: a candidate prints into its trail and waits to be told to go on. own says that
+// the keeper's own file is meant, whatever lies at its path.
+func (c *child) spawn(program string, own bool, trail *os.File) (*daemonProcess, error) {
 	p := &daemonProcess{id: c.freeID(), nonce: c.host.newNonce(), exits: make(chan Exit, 1), trail: trail}
 	cmd := command{
 		id: p.id, argv: append([]string{program}, c.spec.Argv[1:]...), dir: c.spec.Dir,
 		env: append(slices.Clone(c.spec.Env), c.listeners.env()), nonce: p.nonce, stdout: 1, stderr: 2, extra: c.listeners.fds,
-		self: c.spec.Own && program == c.spec.Argv[0],
+		self: own,
 	}
 	if trail != nil {
 		cmd.env = append(cmd.env, envStandby+"="+strconv.Itoa(firstInherited+len(cmd.extra)))

@@ -56,7 +56,7 @@ func (c *child) goBack(ctx context.Context) {
 // point a failure leaves the old daemon as it is; after it the old program has to be started anew: then no daemon is
 // returned. At no time do both run deploys, probes or the API.
 func (c *child) replace(ctx context.Context, old *daemonProcess, up *upgrade) (*daemonProcess, error) {
-	candidate, err := c.candidate(up.program)
+	candidate, err := c.candidate(up)
 	if err != nil {
 		return old, err
 	}
@@ -74,13 +74,13 @@ func (c *child) replace(ctx context.Context, old *daemonProcess, up *upgrade) (*
 	return candidate, nil
 }
 
-func (c *child) candidate(program string) (*daemonProcess, error) {
+func (c *child) candidate(up *upgrade) (*daemonProcess, error) {
 	fd, err := unix.MemfdCreate("aictl-trail", unix.MFD_CLOEXEC)
 	if err != nil {
 		return nil, fmt.Errorf("make room for what the new daemon prints: %w", err)
 	}
 	trail := os.NewFile(uintptr(fd), "trail")
-	p, err := c.spawn(program, trail)
+	p, err := c.spawn(up.program, up.own, trail)
 	if err != nil {
 		return nil, errors.Join(err, trail.Close())
 	}

@@ -58,7 +58,7 @@ func (k *Keeper) goOn(ctx context.Context) {
 	}
 	if fault != nil && k.child != nil {
 		k.host.log.Error("the new program did not take over, going on with the old one", "err", k.handover.fault)
-		k.child.revert = &upgrade{program: k.child.spec.Argv[0], patience: doc.Patience, news: &k.news}
+		k.child.revert = &upgrade{program: k.child.spec.Argv[0], own: k.child.spec.Own, patience: doc.Patience, news: &k.news}
 	} else {
 		k.news.setTo(k.version)
 		k.host.log.Info("keeper upgraded", "from", doc.Upgrade.From, "to", k.version)

@@ -47,6 +47,7 @@ const (
 // upgrade is one replacement of the program, under way.
 type upgrade struct {
 	program  string
+	own      bool // the keeper's own file is meant: the way back
 	patience time.Duration
 	news     *upgradeNews
 }
