@@ -55,7 +55,7 @@ func alike(a, b reflect.Value) bool {
 // Adopt returns s with what next changes and the running daemon can take up. The rest stays as it is in s.
 func (s Settings) Adopt(next Settings) Settings {
 	out := s
-	out.from, out.origin = next.from, map[string]string{}
+	out.from, out.content, out.origin = next.from, next.content, map[string]string{}
 	for _, key := range leaves(reflect.TypeFor[Settings]()) {
 		from := &s
 		if effectOf(key) == EffectLive || alike(s.field(key), next.field(key)) {

@@ -74,6 +74,7 @@ func (l *loader) file(src Sources) {
 	}
 	d := newDecoder(path)
 	d.decode(data, &l.settings)
+	l.settings.content = data
 	l.lines = d.lines
 	l.faults = append(l.faults, d.faults...)
 	for _, key := range leaves(reflect.TypeFor[Settings]()) {

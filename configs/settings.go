@@ -25,6 +25,8 @@ type Settings struct {
 
 	origin map[string]string // path → source, for keys that are not the default
 	from   Sources           // what Load was given
+	// content is what the file held.
+	content []byte
 }
 
 // LogSettings are the daemon's own log.

@@ -42,6 +42,9 @@ func RunKeeper(ctx context.Context, s configs.Settings, o KeeperOptions) error {
 	// The keeper does little and lives long: a small heap is worth more to it than fewer collections.
 	debug.SetGCPercent(50)
 	go slim(ctx, o.Logger)
+	if err := hold(s); err != nil {
+		return err
+	}
 	err := keep(ctx, s, o)
 	if errors.Is(err, errNotBegun) {
 		return err
@@ -91,7 +94,7 @@ func newKeeper(s configs.Settings, o KeeperOptions, handover *procs.Handover) (*
 
 func forgetState(dir Layout) error {
 	var errs []error
-	for _, path := range []string{dir.State(), dir.APISocket()} {
+	for _, path := range []string{dir.State(), dir.APISocket(), dir.keptSettings()} {
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, err)
 		}

@@ -26,6 +26,7 @@ type reloader struct {
 	tell     func(services.Event)
 	apply    func(old, next configs.Settings) // makes the parts follow; only live settings differ
 	services func(ctx context.Context, patterns []string) ([]services.View, error)
+	keep     func(configs.Settings) error // for a daemon that is started while the file is bad
 	now      func() time.Time
 
 	mu    sync.Mutex // held while settings are taken up
@@ -40,7 +41,7 @@ type settingsState struct {
 }
 
 func newReloader(d *Daemon) *reloader {
-	r := &reloader{log: d.log, tell: d.services.Tell, apply: d.follow, services: d.services.Status, now: time.Now}
+	r := &reloader{log: d.log, tell: d.services.Tell, apply: d.follow, services: d.services.Status, keep: d.dir.keepSettings, now: time.Now}
 	r.state.Store(&settingsState{running: d.cfg.Settings})
 	return r
 }
@@ -79,6 +80,9 @@ func (r *reloader) take(next configs.Settings, err error) ([]configs.Change, err
 	is := &settingsState{running: was.running.Adopt(next), waiting: effective(changes, false)}
 	r.apply(was.running, is.running)
 	r.state.Store(is)
+	if err := r.keep(next); err != nil {
+		r.log.Warn("valid settings not kept", "err", err)
+	}
 	live := effective(changes, true)
 	if len(live) > 0 || was.refused != nil || describe(is.waiting) != describe(was.waiting) {
 		r.log.Info("settings taken up", "changed", describe(live), "waiting", describe(is.waiting))

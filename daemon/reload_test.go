@@ -22,6 +22,7 @@ type reloadRig struct {
 	file    string
 	told    []services.Event
 	applied []configs.Settings
+	kept    string
 }
 
 func newReloadRig(t *testing.T, text string) *reloadRig {
@@ -34,6 +35,7 @@ func newReloadRig(t *testing.T, text string) *reloadRig {
 	}
 	r.reloader = &reloader{
 		log: slog.New(slog.DiscardHandler), tell: func(ev services.Event) { r.told = append(r.told, ev) }, now: time.Now,
+		keep:  func(s configs.Settings) error { r.kept = string(s.Content()); return nil },
 		apply: func(_, next configs.Settings) { r.applied = append(r.applied, next) },
 		services: func(context.Context, []string) ([]services.View, error) {
 			return []services.View{{Service: store.Service{Name: "ocr", Wanted: store.WantedRunning}}, {Service: store.Service{Name: "off", Wanted: store.WantedStopped}}}, nil
@@ -105,7 +107,7 @@ func TestReloadRefuses(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 	}
-	if r.current().Lang != "zh" || len(r.applied) > 0 {
+	if r.current().Lang != "zh" || len(r.applied) > 0 || r.kept != "" {
 		t.Error("a part of a bad file was taken up")
 	}
 	if len(r.told) != 1 || r.told[0].Kind != services.EventConfigRefused || !strings.Contains(r.ConfigRefused(), "lisen") {
@@ -116,7 +118,7 @@ func TestReloadRefuses(t *testing.T) {
 	}
 	// Mended to what runs: nothing changes, but it is told that the file is good again.
 	r.write("lang: zh # mended\n")
-	if doc, err := r.ConfigReload(ctx); err != nil || len(doc.Changes) > 0 || r.ConfigRefused() != "" || len(r.told) != 2 {
+	if doc, err := r.ConfigReload(ctx); err != nil || len(doc.Changes) > 0 || r.ConfigRefused() != "" || len(r.told) != 2 || r.kept != "lang: zh # mended\n" {
 		t.Errorf("%+v, %v, refused %q, told %d", doc, err, r.ConfigRefused(), len(r.told))
 	}
 	// A file that is compared changes nothing, good or bad.

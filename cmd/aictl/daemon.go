@@ -97,7 +97,7 @@ func (a *app) loadSettings(cmd *cobra.Command, file string) (configs.Settings, e
 		}
 		src.Flags["data_dir"] = dir
 	}
-	return configs.Load(src)
+	return daemon.LoadSettings(src)
 }
 
 // workerArgv is the command line of the daemon process: this one's, with the flag that makes it the worker. Paths are
