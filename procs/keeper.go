@@ -136,6 +136,8 @@ func newHost(cfg KeeperConfig) (*host, error) {
 	if cfg.Cgroups {
 		if h.mount, h.groups, err = openGroups("aictl-" + h.mark); err != nil {
 			h.log.Info("no cgroups: process trees are walked instead", "reason", err)
+		} else if h.groups.Lacking != nil {
+			h.log.Info("controllers are not handed down: some limits are not enforced", "reason", h.groups.Lacking)
 		}
 	}
 	if cfg.Subreaper {
