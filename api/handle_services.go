@@ -139,7 +139,7 @@ func (s *Server) action(req ActionRequest) (func(context.Context, string) error,
 func renderService(v services.View, detail, usage bool, traffic map[string]gateway.Traffic) Service {
 	out := Service{
 		Name: v.Service.Name, State: string(v.State), Health: v.Health, Replicas: v.Service.Replicas, Ready: v.Ready,
-		Release: ReleaseRef{ID: v.Service.Release, Commit: v.Commit}, URL: v.URL,
+		Release: ReleaseRef{ID: v.Service.Release, Commit: v.Commit}, URL: v.URL, Reason: v.Reason,
 		Instances: each(v.Instances, func(i services.InstanceView) Instance { return renderInstance(i, detail, usage) }),
 	}
 	renderJob(&out, v, time.Now())

@@ -230,7 +230,7 @@ func TestDocumentedShapes(t *testing.T) {
 	for _, c := range []struct{ target, path, keys string }{
 		{"/api/v1/services", "", "schemaVersion services"},
 		{"/api/v1/services", "services.0", "health instances kind name ready release replicas state url"},
-		{"/api/v1/services", "services.1", "health instances kind name ready release replicas state url"},
+		{"/api/v1/services", "services.1", "health instances kind name ready reason release replicas state url"},
 		{"/api/v1/services", "services.0.release", "commit id"},
 		{"/api/v1/services", "services.0.instances.0", "cpu_percent health id memory_bytes pid port restarts state uptime_seconds"},
 		{"/api/v1/records", "", "next records schemaVersion"},
@@ -283,4 +283,17 @@ func dig(t *testing.T, doc any, path string) any {
 		}
 	}
 	return doc
+}
+
+// TestReasonWithoutDetail: a list without details, which is what a table of many services is made from, says why one does
+// not serve.
+func TestReasonWithoutDetail(t *testing.T) {
+	w := ask(newServer(t, newBackend()).Handler(true), "GET", "/api/v1/services", "")
+	var list ServiceList
+	if err := json.Unmarshal(w.Body.Bytes(), &list); err != nil {
+		t.Fatal(err)
+	}
+	if list.Services[0].Reason != "" || list.Services[1].Reason == "" || list.Services[1].Detail != nil {
+		t.Errorf("%+v", list.Services)
+	}
 }

@@ -31,6 +31,7 @@ type Service struct {
 	Ready     int            `json:"ready" doc:"Instances the gateway sends requests to"`
 	Release   ReleaseRef     `json:"release" doc:"The live release; empty strings before the first live deploy"`
 	URL       string         `json:"url" doc:"Address at the gateway"`
+	Reason    string         `json:"reason,omitempty" doc:"Why it is not healthy and running, for people; absent when there is nothing to tell"`
 	Instances []Instance     `json:"instances"`
 	Kind      string         `json:"kind" enum:"service,oneshot,cron" doc:"How it runs: all the time, to its end at every start, to its end by the clock"`
 	Schedule  string         `json:"schedule,omitempty" doc:"Of a cron service"`
