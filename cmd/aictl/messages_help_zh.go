@@ -14,7 +14,7 @@ func helpZH() map[string]string {
 		"Run the server, deploy a service, call it": "启动服务器，部署一个服务，调用它",
 
 		"Show services and their instances": "查看服务及其实例",
-		"Show every service, or those the patterns match: names, globs such as 'text-*', or @group.\n\nWith patterns the exit code is 3 when a matching service is not running, and 6 when a pattern matches none.\nA stopped service counts as not running. -o wide shows every instance.": "查看全部服务，或与模式匹配的服务：名称、通配（如 'text-*'）或 @分组。\n\n给出模式时，若有匹配的服务不在运行，退出码为 3；没有匹配则为 6。已停止也算不在运行。\n-o wide 显示每个实例。",
+		"Show every service, or those the patterns match: names, globs such as 'text-*', or @group.\n\nWith patterns the exit code is 3 when a matching service is not running, and 6 when a pattern matches none.\nA stopped service counts as not running, and so does a oneshot or cron service whose last run failed. -o wide shows every instance.": "查看全部服务，或与模式匹配的服务：名称、通配（如 'text-*'）或 @分组。\n\n给出模式时，若有匹配的服务不在运行，退出码为 3；没有匹配则为 6。已停止也算不在运行；oneshot 或 cron 服务上一次运行失败也是如此。\n-o wide 显示每个实例。",
 		"All services, and then their instances too": "全部服务，以及它们的实例",
 		"Keep looking": "持续查看",
 		"In a script":  "在脚本中",

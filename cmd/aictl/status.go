@@ -22,7 +22,7 @@ func (a *app) statusCommand() *cobra.Command {
 		Long: a.t(`Show every service, or those the patterns match: names, globs such as 'text-*', or @group.
 
 With patterns the exit code is 3 when a matching service is not running, and 6 when a pattern matches none.
-A stopped service counts as not running. -o wide shows every instance.`),
+A stopped service counts as not running, and so does a oneshot or cron service whose last run failed. -o wide shows every instance.`),
 		Example: a.examples(
 			a.t("All services, and then their instances too"), "aictl status",
 			"", "aictl status -o wide",
@@ -58,7 +58,7 @@ func statusCode(patterns []string, services []api.Service) error {
 		return nil
 	}
 	for _, s := range services {
-		if s.State != "running" {
+		if s.State != "running" && !(isJob(s) && jobFine(s)) {
 			return exitWith(exitNotRunning)
 		}
 	}
@@ -165,13 +165,15 @@ func (a *app) serviceRow(t *table, s api.Service) {
 		processes += in.Processes
 		files += in.OpenFiles
 	}
-	note := ""
-	if (s.State != "running" || s.Health == "unhealthy") && s.State != "stopped" {
+	note, ready, state := "", fmt.Sprintf("%d/%d", s.Ready, s.Replicas), a.state(s.State)
+	if isJob(s) {
+		note, ready, state = a.jobNote(s), "-", a.jobState(s)
+	} else if (s.State != "running" || s.Health == "unhealthy") && s.State != "stopped" {
 		note = s.Reason
 	}
-	t.row(cell{s.Name, bold}, a.state(s.State), a.health(s.Health), fmt.Sprintf("%d/%d", s.Ready, s.Replicas),
+	t.row(cell{s.Name, bold}, state, a.health(s.Health), ready,
 		orDash(s.Release.ID), orDash(shortCommit(s.Release.Commit)), "", orDash(strings.Join(ports, ",")),
-		uptime(oldest), restartCount(restarts), percent(cpu, memory), memoryText(memory), countText(processes), countText(files), s.URL, note)
+		uptime(oldest), restartCount(restarts), percent(cpu, memory), memoryText(memory), countText(processes), countText(files), orDash(s.URL), note)
 }
 
 func (a *app) instanceRow(t *table, in api.Instance, last bool) {
@@ -188,7 +190,7 @@ func (a *app) instanceRow(t *table, in api.Instance, last bool) {
 	if in.PID != 0 {
 		pid = strconv.Itoa(in.PID)
 	}
-	t.row(branch+in.ID, a.state(in.State), a.health(in.Health), "", orDash(release), "", pid, strconv.Itoa(in.Port),
+	t.row(branch+in.ID, a.state(in.State), a.health(in.Health), "", orDash(release), "", pid, countText(in.Port),
 		uptime(in.UptimeSeconds), restartCount(in.Restarts), percent(in.CPUPercent, in.MemoryBytes), memoryText(in.MemoryBytes),
 		countText(in.Processes), countText(in.OpenFiles), "", note)
 }
