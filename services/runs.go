@@ -129,7 +129,7 @@ func (m *Manager) endRun(i *instance, ended store.Run) {
 	i.stored = i.run.over
 	m.ended = append(m.ended, endedRun{ended, i.run.over})
 	i.run, i.outcome = nil, &ended
-	m.last[i.Service] = ended
+	m.last[lastKey(i.Service, i.Release)] = ended
 	m.tellRun(eventOf(ended.State), ended)
 	m.publish(i.Service)
 	m.wakeJobs()
@@ -190,5 +190,8 @@ func (m *Manager) stopRun(ctx context.Context, id, ending string) error {
 		return context.Cause(ctx)
 	}
 }
+
+// lastKey is the key of the last run of a release.
+func lastKey(service, release string) string { return service + "@" + release }
 
 func shownTime(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05") }
