@@ -1,6 +1,7 @@
 package procs
 
 import (
+	"errors"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -209,5 +210,25 @@ func TestReadFault(t *testing.T) {
 	}
 	if err := launch.ReadFault(r); err == nil || !strings.Contains(err.Error(), "panic: something else") {
 		t.Errorf("%v", err)
+	}
+}
+
+// A keeper from before there were users would run as root what is meant for another: it does not get the spec.
+func TestAnOlderKeeperGetsNoServiceOfAnotherUser(t *testing.T) {
+	k := startKeeper(t)
+	k.client.hello.Protocol = launchSince - 1
+	plain, other, limited := k.spec(t, "plain", "wait"), k.spec(t, "other", "wait"), k.spec(t, "limited", "wait")
+	other.Launch.User, limited.Launch.Nice = "nobody", 1
+	results, err := k.client.ApplyAll(t.Context(), []Spec{plain, other, limited}, ApplyOptions{})
+	if err != nil || len(results) != 3 {
+		t.Fatalf("%+v %v", results, err)
+	}
+	for n, id := range []string{"plain", "other", "limited"} {
+		if refused := errors.Is(results[n].Err, ErrVersion); results[n].ID != id || refused != (id == "other") || !refused && results[n].Err != nil {
+			t.Errorf("%s: %+v", id, results[n])
+		}
+	}
+	if list := k.statuses(); len(list) != 2 {
+		t.Errorf("the keeper has %+v", list)
 	}
 }
