@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -230,5 +231,26 @@ func TestAnOlderKeeperGetsNoServiceOfAnotherUser(t *testing.T) {
 	}
 	if list := k.statuses(); len(list) != 2 {
 		t.Errorf("the keeper has %+v", list)
+	}
+}
+
+// A service whose state file is lost is started again with the rights it had, not with the keeper's.
+func TestUserOfALostSpec(t *testing.T) {
+	k := startKeeper(t)
+	s := k.spec(t, "lost", "")
+	s.Argv, s.Dir = []string{"/bin/sh", "-c", "echo ready; exec sleep 300"}, "/"
+	want := Launch{}
+	if os.Getuid() == 0 {
+		s.Launch = Launch{User: "4242", Group: "4243"}
+		want = s.Launch
+	}
+	k.up(t, s)
+	left, err := k.host.leftovers()
+	if err != nil || len(left) != 1 {
+		t.Fatalf("%+v %v", left, err)
+	}
+	spec, err := specOf(left[0])
+	if err != nil || !reflect.DeepEqual(spec.Launch, want) {
+		t.Errorf("%+v %v, want %+v", spec, err, want)
 	}
 }

@@ -3,7 +3,11 @@ package procs
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
+	"strconv"
+
+	"aictl/procs/internal/kernel"
 )
 
 // launchSince is the version of the protocol whose keepers know Spec.Launch. An older one passes over it.
@@ -34,4 +38,14 @@ func (c *Client) applyToOld(ctx context.Context, specs []Spec, opt ApplyOptions)
 		results[k] = one[0]
 	}
 	return results, nil
+}
+
+// launchOf is whom a running process runs as, when that is not who this one is: started again, it must not get more rights
+// than it had.
+func launchOf(pid int) (Launch, error) {
+	uid, gid, err := kernel.Owner(pid)
+	if err != nil || uid == os.Geteuid() && gid == os.Getegid() {
+		return Launch{}, err
+	}
+	return Launch{User: strconv.Itoa(uid), Group: strconv.Itoa(gid)}, nil
 }
