@@ -17,6 +17,8 @@ var (
 	ErrNotJob = errors.New("it is no job")
 	// ErrRuns is returned when a run is asked for while the last is under way.
 	ErrRuns = errors.New("a run is under way")
+	// ErrNotDone is returned for a service that is to be started after a oneshot that has failed.
+	ErrNotDone = errors.New("what it is to be started after has to succeed first")
 	// ErrOneAtATime is returned when several instances of a job are asked for.
 	ErrOneAtATime = errors.New("a job runs once at a time")
 )
