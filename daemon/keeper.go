@@ -68,8 +68,8 @@ func newKeeper(s configs.Settings, o KeeperOptions, handover *procs.Handover) (*
 	var passed []procs.Activated
 	if handover == nil {
 		passed, err = procs.ActivatedListeners(os.Getenv, os.Getpid())
-	} else {
-		err = dir.noteVersion(o.Version)
+	} else if err := dir.noteVersion(o.Version); err != nil {
+		o.Logger.Warn("version not noted", "err", err) // it only tells people
 	}
 	if err != nil {
 		return nil, err

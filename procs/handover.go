@@ -119,6 +119,11 @@ func (h *Handover) read() error {
 	if h.doc.Format != handoverFormat || h.doc.PID != os.Getpid() {
 		return fmt.Errorf("handover document of format %d for process %d, wanted is format %d for %d", h.doc.Format, h.doc.PID, handoverFormat, os.Getpid())
 	}
+	for n := range h.doc.Instances {
+		if i := &h.doc.Instances[n]; i.Spec == nil || i.Spec.ID == "" || i.Record.Nonce == "" {
+			return fmt.Errorf("handover document: instance %d has no spec or nonce", n+1)
+		}
+	}
 	for _, fd := range h.doc.fds() {
 		unix.CloseOnExec(fd)
 	}
