@@ -94,7 +94,8 @@ type Recorder struct {
 	services map[string]*service
 
 	life    sync.Mutex
-	running bool
+	ran     bool // Run was called
+	running bool // somebody drains the queue
 	closing chan struct{}
 	closed  bool
 	done    chan struct{} // closed when the last batch is settled
@@ -176,12 +177,19 @@ func (r *Recorder) Resize(queueBytes int64) { r.mem.resize(queueBytes) }
 // HeldBytes is how much of Options.QueueBytes is in use.
 func (r *Recorder) HeldBytes() int64 { return r.mem.inUse() }
 
-// Run writes until ctx ends or Close is called, then writes what is still queued and returns nil.
+// Run writes until ctx ends or Close is called, then writes what is still queued and returns nil. When Close comes before
+// it, Close has that done.
 func (r *Recorder) Run(ctx context.Context) error {
 	r.life.Lock()
-	if r.running || r.closed {
+	if r.ran {
 		r.life.Unlock()
 		return fmt.Errorf("run recorder: %w", ErrRunning)
+	}
+	r.ran = true
+	if r.running {
+		r.life.Unlock()
+		<-r.done
+		return nil
 	}
 	r.running = true
 	r.life.Unlock()

@@ -133,6 +133,9 @@ func TestCloseWithoutRunWritesToo(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantLedger(t, r.Ledger(), records.Ledger{Accepted: 1, Recorded: 1})
+	if err := r.Run(t.Context()); err != nil {
+		t.Errorf("Run that came after Close: %v", err)
+	}
 }
 
 func TestCloseAndFlushGiveUpWithTheirContext(t *testing.T) {

@@ -83,7 +83,8 @@ var unwanted = map[string]*regexp.Regexp{
 
 // exempt are files that hold such words for a reason.
 var exempt = map[string]string{
-	"LICENSE": "not our text",
+	"LICENSE":             "not our text",
+	"daemon/disk_test.go": "a kernel may forbid mount namespaces; where the project itself is checked, that is a failure",
 }
 
 func TestNoUnwantedWords(t *testing.T) {
