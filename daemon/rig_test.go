@@ -126,7 +126,9 @@ func (r *rig) start() {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	r.api, r.gateway = state.API, state.Gateway
+	if r.api != state.API || r.gateway != state.Gateway { // a load reads them all the time
+		r.api, r.gateway = state.API, state.Gateway
+	}
 }
 
 // well asks the daemon for its health. A connection waits in the backlog when there is no daemon, so it is given up in time.

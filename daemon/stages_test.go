@@ -67,10 +67,11 @@ func (s *stages) open(gates ...string) {
 
 // begin asks for an action whose answer a kill may cut.
 func (s *stages) begin(action, service string) {
+	client := s.client // the next keeper gets another
 	s.calls.Go(func() {
 		ctx, cancel := context.WithTimeout(s.t.Context(), patience)
 		defer cancel()
-		if _, err := s.client.Act(ctx, api.ActionRequest{Action: action, Patterns: []string{service}}); err != nil {
+		if _, err := client.Act(ctx, api.ActionRequest{Action: action, Patterns: []string{service}}); err != nil {
 			s.t.Logf("%s %s was cut: %v", action, service, err)
 		}
 	})
