@@ -20,15 +20,18 @@ func (a *app) configCommand() *cobra.Command {
 		Long: a.t(`Show the server's settings, and what a change of them would do. Settings come from flags, AICTL_… variables
 and the settings file, in this order. The file is watched: a valid change holds at once where it can; one
 that is not valid is refused as a whole, and the settings before it go on.`),
+		Example: a.examples(a.t("Everything, with what is said about it"), "aictl config list -o wide",
+			a.t("Before a file is put in place"), "aictl config diff next.yaml"),
 	}, a.configListCommand(), a.configGetCommand(), a.configDiffCommand(), a.configCheckCommand(), a.configReloadCommand())
 }
 
 func (a *app) configListCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "list",
-		Short: a.t("Show all settings and where each comes from"),
-		Long:  a.t("Show the settings that run, secrets masked, and where each comes from. -o wide adds the default, the variable and the meaning."),
-		Args:  a.args(cobra.NoArgs),
+		Use:     "list",
+		Short:   a.t("Show all settings and where each comes from"),
+		Long:    a.t("Show the settings that run, secrets masked, and where each comes from. -o wide adds the default, the variable and the meaning."),
+		Example: a.examples("", "aictl config list", "", "aictl config list -o wide"),
+		Args:    a.args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			doc, err := a.fetchConfig(cmd)
 			if err != nil {
@@ -58,6 +61,7 @@ func (a *app) configGetCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "get KEY",
 		Short:   a.t("Show one setting"),
+		Long:    a.t("Print the value of one setting that runs, masked when it is secret; with -o json where it comes from, too."),
 		Example: a.examples("", "aictl config get log.level"),
 		Args:    a.args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -120,7 +124,8 @@ func (a *app) configCheckCommand() *cobra.Command {
 		Short: a.t("Check a settings file"),
 		Long: a.t(`Check a settings file, or the server's own. Every fault is told with its line; the exit code is 2 when there is
 one. With FILE no server is needed.`),
-		Args: a.args(cobra.MaximumNArgs(1)),
+		Example: a.examples("", "aictl config check next.yaml"),
+		Args:    a.args(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name := ""
 			if len(args) > 0 {
@@ -154,7 +159,8 @@ func (a *app) configReloadCommand() *cobra.Command {
 		Short: a.t("Have the server read its settings file now"),
 		Long: a.t(`Have the server read its settings file now, and show what was taken up and what needs more. The server watches the
 file by itself; this tells the result. Services are not touched.`),
-		Args: a.args(cobra.NoArgs),
+		Example: a.examples("", "aictl config reload"),
+		Args:    a.args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			client, err := a.connect()
 			if err != nil {
@@ -209,11 +215,14 @@ func (a *app) configChanges(doc api.ConfigDiff) error {
 		_, err := fmt.Fprintln(a.out, a.t("nothing differs from what runs"))
 		return err
 	}
-	t := newTable(column{title: a.t("KEY")}, column{title: a.t("RUNS"), flex: true}, column{title: a.t("FILE SAYS"), flex: true}, column{title: a.t("EFFECT")})
+	t := newTable(column{title: a.t("KEY")}, column{title: a.t("RUNS"), flex: true}, column{title: a.t("FILE SAYS"), flex: true}, column{title: a.t("TAKES EFFECT")})
 	for _, c := range doc.Changes {
 		effect := a.needs(c.Effect)
-		if c.Applied {
+		switch {
+		case c.Applied:
 			effect = cell{a.t("applied"), green}
+		case configs.Effect(c.Effect) == configs.EffectLive:
+			effect = cell{text: a.t("at once")}
 		}
 		t.row(c.Key, orDash(c.Old), orDash(c.New), effect)
 	}

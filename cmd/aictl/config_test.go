@@ -18,7 +18,7 @@ func TestConfigChanges(t *testing.T) {
 	}}
 	for lang, want := range map[language][]string{
 		english: {"would be started anew: ocr, text (the keeper holds listen)", "log.level  info            debug", "applied", "aictl upgrade", "a restart of aictl", "gitea.url  -"},
-		chinese: {"会重新启动：ocr, text（the keeper holds listen）", "已生效", "重启 aictl", "无需操作"},
+		chinese: {"会重新启动：ocr, text（the keeper holds listen）", "已生效", "重启 aictl", "立即"},
 	} {
 		var out safeBuffer
 		a := newApp(nil, &out, &safeBuffer{}, func(string) string { return "" })
