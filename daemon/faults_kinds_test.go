@@ -38,6 +38,7 @@ func (f *trial) possible(diskFull bool) []kind {
 		{"action in a crash", 5, (*trial).actionInCrash},
 		{"action while the daemon dies", 3, (*trial).actionWithoutDaemon},
 		{"kill the daemon", 3, (*trial).killDaemon},
+		{"upgrade", 2, (*trial).upgrade},
 		{"kill the keeper", 2, func(f *trial) { f.killKeeper() }},
 		{"kill keeper and leaders", 3, (*trial).killKeeperAndLeaders},
 		{"freeze the daemon", 3, func(f *trial) { f.freeze("daemon", f.daemon) }},

@@ -176,6 +176,17 @@ func (f *trial) killDaemon() {
 	f.settle()
 }
 
+// upgrade lets keeper and daemon be replaced by the same program, in place: no instance notices, the keeper keeps its pid.
+func (f *trial) upgrade() {
+	f.note("SIGHUP to the keeper (%d): a new daemon instead of %d", f.keeper.Process.Pid, f.daemon)
+	f.signal(f.keeper.Process.Pid, syscall.SIGHUP)
+	f.until("another daemon runs alone", func() bool {
+		s, err := f.look(f.since)
+		return err == nil && len(s.daemons) == 1 && s.daemons[0] != f.daemon
+	})
+	f.settle()
+}
+
 // killKeeper replaces the keeper, after something that happens while there is none.
 func (f *trial) killKeeper(meanwhile ...func()) {
 	f.note("kill -9 of the keeper (%d)", f.keeper.Process.Pid)
