@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -65,7 +64,7 @@ func setDefault[T int | time.Duration](v *T, def T) {
 type Gateway struct {
 	opt       Options
 	rec       Recorder
-	transport *http.Transport
+	transport *transports
 	proxy     *httputil.ReverseProxy
 
 	table  atomic.Pointer[table]
@@ -78,7 +77,7 @@ type Gateway struct {
 func New(rec Recorder, opt Options) *Gateway {
 	g := &Gateway{opt: opt.withDefaults(), rec: rec, loads: map[string]*load{}}
 	g.table.Store(&table{})
-	g.transport = newTransport(g.opt)
+	g.transport = newTransports(g.opt)
 	g.proxy = &httputil.ReverseProxy{
 		Rewrite:        rewrite,
 		Transport:      roundTripper{g},
@@ -165,8 +164,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		notFound(w, "unknown_service", service, "no service of this name is deployed here")
 		return
 	}
-	ctx, cancel := context.WithCancelCause(r.Context())
-	x := g.newExchange(ctx, cancel, w, r, rt, rest)
+	x := g.newExchange(w, r, rt, rest)
 	x.serve()
 	x.drainRequest()
 }

@@ -26,8 +26,7 @@ func rewrite(pr *httputil.ProxyRequest) {
 	x.trace.set(out.Header)
 	out.Trailer = pr.In.Trailer // one map: the values come after the body
 	if out.Body != nil && out.Body != http.NoBody {
-		x.request = &requestBody{capture: newCapture(x, pr.In.ContentLength), src: pr.In.Body}
-		out.Body = x.request
+		out.Body = x.outgoing()
 	}
 }
 
@@ -54,10 +53,7 @@ func (t roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
 // modifyResponse sees the head of an instance's answer.
 func modifyResponse(res *http.Response) error {
 	x := exchangeOf(res.Request.Context())
-	x.status, x.header = res.StatusCode, res.Header
-	x.first = x.g.opt.Now().Sub(x.start)
-	res.Header.Del(HeaderRecord)
-	res.Header.Del(HeaderInstance)
+	x.began(res.StatusCode, res.Header)
 	x.mark()
 	x.allowDuplex()
 	if res.StatusCode == http.StatusSwitchingProtocols {
@@ -73,6 +69,14 @@ func modifyResponse(res *http.Response) error {
 		res.Body = x.response
 	}
 	return nil
+}
+
+// began notes the head of the instance's answer.
+func (x *exchange) began(status int, header http.Header) {
+	x.status, x.header = status, header
+	x.first = x.g.opt.Now().Sub(x.start)
+	delete(header, HeaderRecord)
+	delete(header, HeaderInstance)
 }
 
 func (x *exchange) counter() capture { return capture{ticket: x.ticket, omit: true} }
@@ -91,14 +95,15 @@ func (x *exchange) mark() {
 // stripUpgrade leaves only a plain WebSocket handshake its upgrade. Anything else, h2c above all, would be tunnelled past the
 // routes and the recorder; without the header it is an ordinary request.
 func stripUpgrade(r *http.Request) {
-	wanted := r.Header["Upgrade"]
-	if len(wanted) == 0 {
-		return
-	}
-	if len(wanted) == 1 && strings.EqualFold(wanted[0], "websocket") && r.Method == http.MethodGet && r.ContentLength == 0 {
+	if len(r.Header["Upgrade"]) == 0 || wantsWebSocket(r) {
 		return
 	}
 	r.Header = r.Header.Clone()
 	r.Header.Del("Upgrade")
 	r.Header.Del("Http2-Settings")
+}
+
+func wantsWebSocket(r *http.Request) bool {
+	wanted := r.Header["Upgrade"]
+	return len(wanted) == 1 && strings.EqualFold(wanted[0], "websocket") && r.Method == http.MethodGet && r.ContentLength == 0
 }

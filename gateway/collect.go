@@ -1,0 +1,118 @@
+package gateway
+
+import (
+	"io"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+)
+
+// collectTime is how long a short body may take to arrive before its request is sent without all of it: the instance may
+// want to answer before, or to know that a request has begun.
+const collectTime = 20 * time.Millisecond
+
+// shortBody is a request's body while the handler's goroutine reads it. When that takes long, another goroutine begins to send it.
+type shortBody struct {
+	mu    sync.Mutex
+	more  sync.Cond
+	bytes []byte // what has come
+	taken int    // of bytes
+	err   error  // why nothing comes any more; io.EOF at the end
+
+	sending  sync.WaitGroup
+	panicked any // in the other goroutine
+}
+
+// collect appends the request's body to buf. It reports false when the request was dealt with meanwhile, over the ReverseProxy.
+func (x *exchange) collect(buf *buffer) (bool, error) {
+	x.request = &requestBody{capture: newCapture(x, x.r.ContentLength), src: x.r.Body}
+	begin := len(buf.b)
+	buf.b = slices.Grow(buf.b, int(x.r.ContentLength))
+	c := &x.body
+	c.more.L = &c.mu
+	c.bytes = buf.b[begin:begin]
+	c.sending.Add(1)
+	late := time.AfterFunc(collectTime, x.sendWhatCame)
+	err := c.fill(x.request, int(x.r.ContentLength))
+	if late.Stop() {
+		buf.b = buf.b[:begin+len(c.bytes)]
+		return true, err
+	}
+	c.sending.Wait()
+	if c.panicked != nil {
+		panic(c.panicked)
+	}
+	return false, nil
+}
+
+// fill reads n bytes, and as soon as something has come, has it sent if somebody sends.
+func (c *shortBody) fill(src io.Reader, n int) error {
+	for got := 0; got < n; {
+		m, err := src.Read(c.bytes[got:n])
+		got += m
+		c.mu.Lock()
+		c.bytes = c.bytes[:got]
+		if c.err = noEOF(err); got == n {
+			c.err = io.EOF
+		}
+		c.mu.Unlock()
+		c.more.Signal()
+		if err != nil && got < n {
+			return noEOF(err)
+		}
+	}
+	return nil
+}
+
+// noEOF names an end that comes too early.
+func noEOF(err error) error {
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// sendWhatCame sends the request while its body still comes, and ends the exchange. It runs on a goroutine of its own; the handler's reads
+// the body and waits.
+func (x *exchange) sendWhatCame() {
+	defer x.body.sending.Done()
+	defer func() { x.body.panicked = recover() }()
+	defer x.finish()
+	x.forwardByProxy()
+	if !x.request.whole() {
+		if err := x.flush(); err != nil {
+			x.g.opt.Logger.Debug("early answer not flushed", "error", err)
+		}
+	}
+}
+
+// Read returns what has come and was not returned before.
+func (c *shortBody) Read(p []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for c.taken == len(c.bytes) && c.err == nil {
+		c.more.Wait()
+	}
+	n := copy(p, c.bytes[c.taken:])
+	c.taken += n
+	if c.taken == len(c.bytes) {
+		return n, c.err
+	}
+	return n, nil
+}
+
+// Close does nothing: the handler's goroutine reads on.
+func (c *shortBody) Close() error { return nil }
+
+// outgoing is the client's body for the ReverseProxy to send.
+func (x *exchange) outgoing() io.ReadCloser {
+	if x.request != nil {
+		return &x.body
+	}
+	x.request = &requestBody{capture: newCapture(x, x.r.ContentLength), src: x.r.Body}
+	return x.request
+}
+
+// flush sends the client what it has not been sent.
+func (x *exchange) flush() error { return http.NewResponseController(x.w).Flush() }
