@@ -5,15 +5,13 @@ import (
 	"net/http"
 	"slices"
 	"sync"
-	"time"
+	"sync/atomic"
 )
-
-// collectTime is how long a short body may take to arrive before its request is sent without all of it: the instance may
-// want to answer before, or to know that a request has begun.
-const collectTime = 20 * time.Millisecond
 
 // shortBody is a request's body while the handler's goroutine reads it. When that takes long, another goroutine begins to send it.
 type shortBody struct {
+	phase atomic.Int32 // bodyComes, then one of the two others
+
 	mu    sync.Mutex
 	more  sync.Cond
 	bytes []byte // what has come
@@ -24,18 +22,24 @@ type shortBody struct {
 	panicked any // in the other goroutine
 }
 
+const (
+	bodyComes  = iota + 1
+	bodyIsHere // all of it, before anything was sent
+	bodyIsSent // by another goroutine, while it comes: the instance may want to answer before, or to know that a request has begun
+)
+
 // collect appends the request's body to buf. It reports false when the request was dealt with meanwhile, over the ReverseProxy.
 func (x *exchange) collect(buf *buffer) (bool, error) {
-	x.request = &requestBody{capture: newCapture(x, x.r.ContentLength), src: x.r.Body}
+	x.readRequest()
 	begin := len(buf.b)
 	buf.b = slices.Grow(buf.b, int(x.r.ContentLength))
 	c := &x.body
 	c.more.L = &c.mu
 	c.bytes = buf.b[begin:begin]
 	c.sending.Add(1)
-	late := time.AfterFunc(collectTime, x.sendWhatCame)
+	c.phase.Store(bodyComes)
 	err := c.fill(x.request, int(x.r.ContentLength))
-	if late.Stop() {
+	if c.phase.CompareAndSwap(bodyComes, bodyIsHere) {
 		buf.b = buf.b[:begin+len(c.bytes)]
 		return true, err
 	}
@@ -110,8 +114,14 @@ func (x *exchange) outgoing() io.ReadCloser {
 	if x.request != nil {
 		return &x.body
 	}
-	x.request = &requestBody{capture: newCapture(x, x.r.ContentLength), src: x.r.Body}
+	x.readRequest()
 	return x.request
+}
+
+func (x *exchange) readRequest() {
+	x.incoming.capture.init(x, x.r.ContentLength)
+	x.incoming.src = x.r.Body
+	x.request = &x.incoming
 }
 
 // flush sends the client what it has not been sent.

@@ -50,8 +50,6 @@ func (x *exchange) forwardDirectly() {
 		}
 	}
 	ctx := x.r.Context()
-	stop := context.AfterFunc(ctx, func() { x.call.Abort(context.Cause(ctx)) })
-	defer stop()
 	err := x.ask(ctx, buf.b)
 	buf.put()
 	if err != nil {
@@ -64,7 +62,7 @@ func (x *exchange) forwardDirectly() {
 
 // ask sends the request to its instance, and once more to another when no connection came about.
 func (x *exchange) ask(ctx context.Context, wire []byte) error {
-	req := h1.Request{Addr: x.target.Addr, Method: x.r.Method, Wire: wire, Repeat: x.repeatable(), Inform: x.inform}
+	req := h1.Request{Addr: x.target.Addr, Method: x.r.Method, Wire: wire, Repeat: x.repeatable(), Inform: x}
 	err := x.g.transport.pool.Do(ctx, &x.call, &req)
 	if err == nil || !neverReached(err) || ctx.Err() != nil {
 		return err

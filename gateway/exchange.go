@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"maps"
 	"net/http"
 	"time"
 
@@ -28,6 +27,8 @@ type exchange struct {
 	target Target
 	load   *load // entered; nil when no target was had
 
+	incoming requestBody
+	outgone  answer
 	request  *requestBody  // nil: none to read
 	body     shortBody     // request, where it is collected before it is sent
 	response *responseBody // nil: none to read
@@ -42,6 +43,8 @@ type exchange struct {
 	refused  bool
 	duplex   bool // the answer began before the request was over
 	finished bool
+	marks    [2]string // record and instance, as they stand in the answer's header
+	glances  int       // of the watch; under load.mu
 }
 
 type exchangeKey struct{}
@@ -109,6 +112,7 @@ func (x *exchange) leave() {
 
 // forward sends the request on and the answer back: directly when the request is plain and short, else over the ReverseProxy.
 func (x *exchange) forward() {
+	x.g.wake()
 	if x.direct() {
 		x.forwardDirectly()
 		return
@@ -193,7 +197,7 @@ func (x *exchange) record() *records.Exchange {
 		e.Error = o.text()
 	}
 	e.Request, e.Response = x.messages()
-	e.Request.Header = maps.Clone(x.r.Header)
+	e.Request.Header = x.r.Header
 	e.Request.Header["Host"] = []string{x.r.Host}
 	e.Response.Header = x.header
 	return e

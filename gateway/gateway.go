@@ -67,6 +67,8 @@ type Gateway struct {
 	transport *transports
 	proxy     *httputil.ReverseProxy
 
+	watch watch
+
 	table  atomic.Pointer[table]
 	counts sync.Map         // *counts by service
 	mu     sync.Mutex       // one writer of the table and of loads
@@ -78,6 +80,8 @@ func New(rec Recorder, opt Options) *Gateway {
 	g := &Gateway{opt: opt.withDefaults(), rec: rec, loads: map[string]*load{}}
 	g.table.Store(&table{})
 	g.transport = newTransports(g.opt)
+	g.watch.timer = time.AfterFunc(time.Hour, g.look)
+	g.watch.timer.Stop()
 	g.proxy = &httputil.ReverseProxy{
 		Rewrite:        rewrite,
 		Transport:      roundTripper{g},
@@ -152,7 +156,7 @@ func (g *Gateway) findLoad(instance string) *load {
 	return g.loads[instance]
 }
 
-// ServeHTTP answers one request and records it.
+// ServeHTTP answers one request and records it. The record takes the request's header over: nobody may read it afterwards.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	service, rest, ok := splitPath(r)
 	if !ok {

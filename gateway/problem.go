@@ -61,11 +61,12 @@ func (x *exchange) answer(p Problem, retry bool) {
 	x.first = x.g.opt.Now().Sub(x.start)
 	body := p.write(x.w, retry)
 	x.header = x.w.Header().Clone()
-	own := newCapture(x, int64(len(body)))
+	own := &capture{}
+	own.init(x, int64(len(body)))
 	if x.r.Method != http.MethodHead {
 		own.add(body)
 	}
-	x.own = &own
+	x.own = own
 }
 
 // refuse answers a request that no instance can take.

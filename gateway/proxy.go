@@ -64,8 +64,8 @@ func modifyResponse(res *http.Response) error {
 		return nil
 	}
 	if res.Body != http.NoBody {
-		x.response = &responseBody{capture: newCapture(x, res.ContentLength), ReadCloser: res.Body,
-			flush: http.NewResponseController(x.w).Flush}
+		x.response = &responseBody{ReadCloser: res.Body, flush: x.flush}
+		x.response.capture.init(x, res.ContentLength)
 		res.Body = x.response
 	}
 	return nil
@@ -84,11 +84,13 @@ func (x *exchange) counter() capture { return capture{ticket: x.ticket, omit: tr
 // mark puts the exchange's record and instance on the answer. It comes late: 1xx answers clear what is set before.
 func (x *exchange) mark() {
 	h := x.w.Header()
+	x.marks = [2]string{"", x.target.Instance}
 	if x.ticket != nil {
-		h.Set(HeaderRecord, x.ticket.ID())
+		x.marks[0] = x.ticket.ID()
+		h[HeaderRecord] = x.marks[0:1:1]
 	}
-	if x.target.Instance != "" {
-		h.Set(HeaderInstance, x.target.Instance)
+	if x.marks[1] != "" {
+		h[HeaderInstance] = x.marks[1:2:2]
 	}
 }
 

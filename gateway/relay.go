@@ -14,8 +14,8 @@ type answer struct {
 	err error
 }
 
-// inform passes a 1xx answer on. Clients of HTTP/1.0 know none.
-func (x *exchange) inform(status int, header http.Header) {
+// Inform passes a 1xx answer on. Clients of HTTP/1.0 know none.
+func (x *exchange) Inform(status int, header http.Header) {
 	if !x.r.ProtoAtLeast(1, 1) {
 		return
 	}
@@ -47,7 +47,8 @@ func (x *exchange) relay() {
 	}
 	x.w.WriteHeader(x.call.Status)
 	if !x.call.Over() {
-		x.answered = &answer{capture: newCapture(x, x.call.Length)}
+		x.answered = &x.outgone
+		x.answered.capture.init(x, x.call.Length)
 		x.copy()
 	}
 	x.trail(announced)

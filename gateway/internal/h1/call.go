@@ -17,7 +17,12 @@ type Request struct {
 	Repeat bool   // doing it twice is the same as doing it once, and it has no body
 
 	// Inform, unless nil, is given each 1xx answer before the final one.
-	Inform func(status int, header http.Header)
+	Inform Informer
+}
+
+// Informer is told of 1xx answers, on the goroutine that called Do.
+type Informer interface {
+	Inform(status int, header http.Header)
 }
 
 // Call is one request's way to an instance and back. The zero value is ready. Do, Next and Close belong to one goroutine;

@@ -23,8 +23,9 @@ type conn struct {
 	asked uint64 // bytes of the request that runs
 	since time.Time
 
-	quiet bool                  // what peek saw
-	peek  func(fd uintptr) bool // made once
+	look   func(fd uintptr) // poll, made a value once
+	polled [1]unix.PollFd
+	quiet  bool // what poll found
 }
 
 func newConn(addr string, nc net.Conn) *conn {
@@ -34,7 +35,7 @@ func newConn(addr string, nc net.Conn) *conn {
 			cn.raw = raw
 		}
 	}
-	cn.peek = cn.look
+	cn.look = cn.poll
 	return cn
 }
 
@@ -60,17 +61,14 @@ func (cn *conn) alive() bool {
 	if cn.raw == nil || cn.br.Buffered() > 0 {
 		return false
 	}
-	if err := cn.raw.Read(cn.peek); err != nil {
-		return false
-	}
-	return cn.quiet
+	err := cn.raw.Control(cn.look)
+	return err == nil && cn.quiet
 }
 
-func (cn *conn) look(fd uintptr) bool {
-	var b [1]byte
-	_, _, err := unix.Recvfrom(int(fd), b[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
-	cn.quiet = err == unix.EAGAIN
-	return true
+func (cn *conn) poll(fd uintptr) {
+	cn.polled[0] = unix.PollFd{Fd: int32(fd), Events: unix.POLLIN | unix.POLLRDHUP}
+	n, err := unix.Poll(cn.polled[:], 0)
+	cn.quiet = n == 0 && err == nil
 }
 
 // refusedAll reports whether the instance's side has taken none of the bytes of the running request, not even into its buffers: the

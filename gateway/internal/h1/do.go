@@ -139,7 +139,7 @@ func (c *Call) readHead(p *Pool, cn *conn, r *Request) (frame, error) {
 			return f, nil
 		}
 		if r.Inform != nil {
-			r.Inform(cn.head.status, cn.head.onward())
+			r.Inform.Inform(cn.head.status, cn.head.onward())
 		}
 	}
 }
