@@ -143,6 +143,9 @@ func (c *Call) readTrailer() error {
 	if err != nil {
 		return err
 	}
+	if bareLF(cn.lines) { // tolerated in heads, but not between chunks and what follows them
+		return malformed("trailer with bare line feeds")
+	}
 	if err := cn.head.parseFields(string(cn.lines)); err != nil {
 		return err
 	}

@@ -71,7 +71,7 @@ func parseLength(s string) (int64, error) {
 			return 0, malformed("length %.80q", s)
 		}
 	}
-	n, err := strconv.ParseInt(s, 10, 63)
+	n, err := strconv.ParseInt(s, 10, 64)
 	if err != nil {
 		return 0, malformed("length %.80q", s)
 	}
@@ -111,6 +111,9 @@ func Hop(name string) bool {
 // onward makes the header that goes to the client: without what is only for this connection.
 func (h *head) onward() http.Header {
 	header := h.header(func(name string) bool { return !Hop(name) })
+	if lengths := header["Content-Length"]; len(lengths) > 1 {
+		header["Content-Length"] = lengths[:1] // they are all the same
+	}
 	h.listed("Connection", func(name string) {
 		if !strings.EqualFold(name, "close") && !strings.EqualFold(name, "keep-alive") {
 			header.Del(name)

@@ -181,7 +181,10 @@ func (h *head) listed(name string, f func(element string)) {
 	}
 }
 
-// blankEnd reports whether p ends a head: a peek that saw all of a trailer.
+// blankEnd reports whether p holds all of a trailer.
 func blankEnd(p []byte) bool {
-	return bytes.HasPrefix(p, []byte("\r\n")) || bytes.HasPrefix(p, []byte("\n")) || bytes.Contains(p, []byte("\n\r\n")) || bytes.Contains(p, []byte("\n\n"))
+	return bytes.HasPrefix(p, []byte("\r\n")) || bytes.Contains(p, []byte("\r\n\r\n"))
 }
+
+// bareLF reports whether a line of p ends without a carriage return.
+func bareLF(p []byte) bool { return bytes.Count(p, []byte("\n")) != bytes.Count(p, []byte("\r\n")) }
