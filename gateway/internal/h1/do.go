@@ -90,7 +90,7 @@ func (c *Call) ask(p *Pool, cn *conn, r *Request) error {
 	c.Status, c.Length = cn.head.status, f.length
 	c.Header = cn.head.onward()
 	c.Trailer = nil
-	if f.kind == byChunks {
+	if f.coded {
 		c.Trailer = cn.head.trailers()
 	}
 	c.beginBody(p, f)

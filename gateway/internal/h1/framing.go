@@ -21,6 +21,7 @@ const (
 type frame struct {
 	kind      framing
 	length    int64 // announced, also where no body follows; -1: not announced
+	coded     bool  // in chunks, also where no body follows
 	keepAlive bool
 }
 
@@ -28,7 +29,6 @@ type frame struct {
 // could read differently, are an error.
 func (h *head) frameOf(method string) (frame, error) {
 	f := frame{length: -1}
-	coded := false
 	for _, field := range h.fields {
 		switch field.name {
 		case "Content-Length":
@@ -41,19 +41,19 @@ func (h *head) frameOf(method string) (frame, error) {
 			}
 			f.length = n
 		case "Transfer-Encoding":
-			if coded || h.minor == 0 || !strings.EqualFold(field.value, "chunked") {
+			if f.coded || h.minor == 0 || !strings.EqualFold(field.value, "chunked") {
 				return f, malformed("transfer encoding %.80q", field.value)
 			}
-			coded = true
+			f.coded = true
 		}
 	}
-	if coded && f.length >= 0 {
+	if f.coded && f.length >= 0 {
 		return f, malformed("both a length and a transfer encoding")
 	}
 	switch {
 	case method == http.MethodHead || h.status < 200 || h.status == http.StatusNoContent || h.status == http.StatusNotModified:
 		f.kind = noBody
-	case coded:
+	case f.coded:
 		f.kind = byChunks
 	case f.length >= 0:
 		f.kind = byLength
