@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // shortBody is a request's body while the handler's goroutine reads it. When that takes long, another goroutine begins to send it.
@@ -31,10 +32,10 @@ const (
 // collect appends the request's body to buf. It reports false when the request was dealt with meanwhile, over the ReverseProxy.
 func (x *exchange) collect(buf *buffer) (bool, error) {
 	x.readRequest()
+	x.body.more.L = &x.body.mu
 	begin := len(buf.b)
 	buf.b = slices.Grow(buf.b, int(x.r.ContentLength))
 	c := &x.body
-	c.more.L = &c.mu
 	c.bytes = buf.b[begin:begin]
 	c.sending.Add(1)
 	c.phase.Store(bodyComes)
@@ -57,8 +58,10 @@ func (c *shortBody) fill(src io.Reader, n int) error {
 		got += m
 		c.mu.Lock()
 		c.bytes = c.bytes[:got]
-		if c.err = noEOF(err); got == n {
+		if got == n {
 			c.err = io.EOF
+		} else if c.err == nil {
+			c.err = noEOF(err)
 		}
 		c.mu.Unlock()
 		c.more.Signal()
@@ -109,13 +112,38 @@ func (c *shortBody) Read(p []byte) (int, error) {
 // Close does nothing: the handler's goroutine reads on.
 func (c *shortBody) Close() error { return nil }
 
+// stop ends the Read that waits for more.
+func (c *shortBody) stop(cause error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err == nil {
+		c.err = cause
+	}
+	c.more.Broadcast()
+}
+
 // outgoing is the client's body for the ReverseProxy to send.
 func (x *exchange) outgoing() io.ReadCloser {
-	if x.request != nil {
-		return &x.body
+	var body io.ReadCloser = &x.body
+	if x.request == nil {
+		x.readRequest()
+		body = x.request
 	}
-	x.readRequest()
-	return x.request
+	x.call.OnAbort(x.stopSending)
+	return body
+}
+
+// stopSending ends the exchange on its way over the ReverseProxy. The transport does not return before it is done with the body, and a
+// client that neither sends nor leaves would keep it: so the client is not listened to any more.
+func (x *exchange) stopSending(cause error) {
+	x.cancel(cause)
+	x.body.stop(cause)
+	if x.request.whole() {
+		return
+	}
+	if err := http.NewResponseController(x.w).SetReadDeadline(time.Unix(1, 0)); err != nil {
+		x.g.opt.Logger.Debug("request body still read", "error", err)
+	}
 }
 
 func (x *exchange) readRequest() {

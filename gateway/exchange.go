@@ -14,6 +14,8 @@ import (
 type exchange struct {
 	// On the way over the ReverseProxy the exchange is the context of the request it forwards, so that the shared hooks find it.
 	context.Context
+	cancel context.CancelCauseFunc // of Context
+
 	call   h1.Call // also known, and aborted, on that way
 	g      *Gateway
 	w      http.ResponseWriter
@@ -123,7 +125,7 @@ func (x *exchange) forward() {
 func (x *exchange) forwardByProxy() {
 	ctx, cancel := context.WithCancelCause(x.r.Context())
 	defer cancel(nil)
-	x.Context = ctx
+	x.Context, x.cancel = ctx, cancel
 	x.call.OnAbort(cancel)
 	r := x.r.WithContext(x)
 	stripUpgrade(r)

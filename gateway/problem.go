@@ -52,6 +52,7 @@ func notFound(w http.ResponseWriter, code, service, detail string) {
 
 // answer sends a problem document as the exchange's answer.
 func (x *exchange) answer(p Problem, retry bool) {
+	x.allowDuplex() // else the server would wait for the rest of the request before it says a word
 	x.mark()
 	p.Service = x.route.Service
 	if x.ticket != nil {
