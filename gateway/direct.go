@@ -16,7 +16,7 @@ const directBody = 64 << 10
 func (x *exchange) direct() bool {
 	r := x.r
 	if r.ContentLength < 0 || r.ContentLength > directBody || len(r.Header["Expect"]) > 0 || len(r.Trailer) > 0 ||
-		r.Method == http.MethodConnect || !strings.HasPrefix(r.RequestURI, "/") || strings.ContainsAny(r.Host, "%\r\n") {
+		r.Method == http.MethodConnect || !strings.HasPrefix(r.RequestURI, "/") || strings.ContainsAny(r.RequestURI, " \r\n") || strings.ContainsAny(r.Host, "% \r\n") {
 		return false
 	}
 	return !wantsWebSocket(r) && !unsafeHeader(r.Header)
