@@ -21,6 +21,12 @@ func (c *Client) Services(ctx context.Context, patterns []string, detail bool) (
 	return out, c.call(ctx, http.MethodGet, Prefix+"/services", q, nil, &out)
 }
 
+// ServicesInUse is Services with detail and with what is dearer to find out: processes and open files.
+func (c *Client) ServicesInUse(ctx context.Context, patterns []string) (out ServiceList, err error) {
+	q := url.Values{"pattern": patterns, "detail": {"true"}, "usage": {"true"}}
+	return out, c.call(ctx, http.MethodGet, Prefix+"/services", q, nil, &out)
+}
+
 // Service returns one service with its detail.
 func (c *Client) Service(ctx context.Context, name string) (out ServiceDocument, err error) {
 	return out, c.call(ctx, http.MethodGet, servicePath(name), nil, nil, &out)

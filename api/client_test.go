@@ -25,6 +25,7 @@ func TestClientCallsEveryRoute(t *testing.T) {
 			want string
 		}{
 			{"Services", func(ctx context.Context) (any, error) { return c.Services(ctx, []string{"ocr"}, true) }, "file:///srv/ocr"},
+			{"ServicesInUse", func(ctx context.Context) (any, error) { return c.ServicesInUse(ctx, []string{"ocr"}) }, `"open_files":17`},
 			{"Service", func(ctx context.Context) (any, error) { return c.Service(ctx, "ocr") }, "ocr/1"},
 			{"Act", func(ctx context.Context) (any, error) {
 				return c.Act(ctx, ActionRequest{Action: ActionScale, Patterns: []string{"ocr"}, Replicas: &two})

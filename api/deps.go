@@ -18,6 +18,8 @@ import (
 type Services interface {
 	// Status shows the services that any pattern matches, all without patterns, sorted by name.
 	Status(ctx context.Context, patterns []string) ([]services.View, error)
+	// CountFiles fills in how many files the instances of views have open.
+	CountFiles(views []services.View)
 	// Resolve turns patterns (names, globs, @group) into names, each once, sorted.
 	Resolve(ctx context.Context, patterns []string) ([]string, error)
 	// Expect says that services are about to be started together; done takes it back.
@@ -28,12 +30,15 @@ type Services interface {
 	Remove(ctx context.Context, name string) error
 	Scale(ctx context.Context, name string, n int) error
 	Signal(ctx context.Context, name, signal string) error
+	Runs
 }
 
 // Deploys queues deploys and tells about the ones that run; *deploy.Deployer is one.
 type Deploys interface {
 	// Submit queues a deploy and returns its row.
 	Submit(ctx context.Context, req deploy.Request) (store.Deploy, error)
+	// Preview says what a deploy would change.
+	Preview(ctx context.Context, req deploy.Request) (deploy.Preview, error)
 	// Rollback queues a deploy of an earlier release; release "" is the one that was live before.
 	Rollback(ctx context.Context, service, release, actor, trigger string) (store.Deploy, error)
 	// Cancel asks a deploy to stop; one that has ended is store.ErrConflict.
@@ -92,7 +97,7 @@ type Info interface {
 	Healthy(ctx context.Context) error
 }
 
-// Deps is what a Server works with. Every field but Kinds, Logger and Now is needed.
+// Deps is what a Server works with. Every field but those that say what nil means is needed.
 type Deps struct {
 	Services Services
 	Deploys  Deploys
@@ -102,6 +107,8 @@ type Deps struct {
 	Recorder Recorder
 	Events   Events
 	Info     Info
+	Config   Config
+	Hooks    func() services.HookCounts        // how hooks ended; nil: no counts
 	Traffic  func() map[string]gateway.Traffic // by service; nil: no counts
 	Token    string                            // bearer token of callers that do not come through the unix socket
 	Kinds    []Kind                            // errors of packages that api does not know
@@ -124,7 +131,11 @@ func (d *Deps) check() error {
 	need(d.Recorder != nil, "Recorder")
 	need(d.Events != nil, "Events")
 	need(d.Info != nil, "Info")
+	need(d.Config != nil, "Config")
 	need(d.Token != "", "Token")
+	if d.Hooks == nil {
+		d.Hooks = func() services.HookCounts { return services.HookCounts{} }
+	}
 	if d.Traffic == nil {
 		d.Traffic = func() map[string]gateway.Traffic { return nil }
 	}

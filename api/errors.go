@@ -29,9 +29,13 @@ type Kind struct {
 var kinds = []Kind{
 	{deploy.ErrNoSuchRelease, http.StatusNotFound, CodeNotFound, "`GET /api/v1/services/{name}/releases` lists those that are kept"},
 	{deploy.ErrSource, http.StatusUnprocessableEntity, CodeInvalid, ""},
+	{deploy.ErrUndeployable, http.StatusUnprocessableEntity, CodeInvalid, ""},
 	{deploy.ErrCancelled, http.StatusConflict, CodeConflict, ""},
 	{services.ErrNoRelease, http.StatusConflict, CodeConflict, ""},
 	{services.ErrNotHealthy, http.StatusConflict, CodeConflict, "its log says more: `aictl logs`"},
+	{services.ErrRuns, http.StatusConflict, CodeConflict, "wait for its end, or end it with `aictl stop`"},
+	{services.ErrNotJob, http.StatusConflict, CodeConflict, ""},
+	{services.ErrOneAtATime, http.StatusConflict, CodeConflict, ""},
 	{path.ErrBadPattern, http.StatusUnprocessableEntity, CodeInvalid, "patterns are names, globs (* ? [a-z]) or @group"},
 	{records.ErrBadID, http.StatusUnprocessableEntity, CodeInvalid, ""},
 	{records.ErrBadCursor, http.StatusUnprocessableEntity, CodeInvalid, ""},

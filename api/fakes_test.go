@@ -44,6 +44,7 @@ type backend struct {
 	sel      LogSelection
 	request  deploy.Request
 	happened services.Events
+	refused  string // of the settings
 }
 
 func newBackend() *backend {
@@ -60,7 +61,7 @@ func newBackend() *backend {
 				Instance: store.Instance{ID: "ocr/1", Service: "ocr", Slot: 1, Release: "r2-1a2b3c4d", Port: 8001, Live: true},
 				Status: procs.Status{ID: "ocr/1", State: procs.StateRunning, PID: 42, StartedAt: testNow, Restarts: 3,
 					LastExit: &procs.Exit{At: testNow, Signal: "KILL", Uptime: time.Second}},
-				Health: "healthy", Uptime: 90 * time.Second, MemoryBytes: 1 << 20, CPUPercent: 1.5,
+				Health: "healthy", Uptime: 90 * time.Second, MemoryBytes: 1 << 20, CPUPercent: 1.5, OpenFiles: 17,
 			}},
 		}, {
 			Service: store.Service{Name: "trend", Wanted: store.WantedStopped, Replicas: 1}, State: procs.StateStopped,
@@ -126,6 +127,9 @@ func (b *backend) Resolve(ctx context.Context, patterns []string) ([]string, err
 	views, err := b.Status(ctx, patterns)
 	return each(views, func(v services.View) string { return v.Service.Name }), err
 }
+
+// CountFiles notes that it was asked; what it would count is in the views.
+func (b *backend) CountFiles([]services.View) { b.record("count files") }
 
 func (b *backend) Expect(names []string) func() {
 	b.record("expect " + strings.Join(names, " "))
@@ -223,7 +227,7 @@ func (b *backend) Healthy(context.Context) error { return b.note("healthy") }
 func newServer(t testing.TB, b *backend) *Server {
 	t.Helper()
 	s, err := New(Deps{
-		Services: b, Deploys: b, History: b, Logs: logReader{b}, Records: recordReader{b}, Recorder: b, Info: b, Events: &b.happened,
+		Services: b, Deploys: b, History: b, Logs: logReader{b}, Records: recordReader{b}, Recorder: b, Info: b, Events: &b.happened, Config: b,
 		Token: testToken, Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return testNow },
 	})
 	if err != nil {

@@ -31,11 +31,7 @@ type deploysInput struct {
 }
 
 func (s *Server) deploy(ctx context.Context, in *deployInput) (DeployDocument, error) {
-	req := in.Body
-	d, err := s.deps.Deploys.Submit(ctx, deploy.Request{
-		Source: store.Source{Kind: req.Source.Kind, URL: req.Source.URL, Ref: req.Source.Ref, Subdir: req.Source.Subdir},
-		Name:   req.Name, Env: req.Env, Replicas: req.Replicas, Actor: actor(ctx), Trigger: req.Trigger,
-	})
+	d, err := s.deps.Deploys.Submit(ctx, requestOf(in.Body, actor(ctx)))
 	return s.newDeploy(d), err
 }
 

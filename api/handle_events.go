@@ -16,6 +16,8 @@ type Events interface {
 	// Read returns the kept events after the one with that number, how many of those are not kept any more, and a
 	// channel that is closed when there is another one.
 	Read(after uint64) (events []services.Event, lost uint64, more <-chan struct{})
+	// Counts returns how many events there were.
+	Counts() services.EventCounts
 }
 
 type eventsInput struct {

@@ -20,6 +20,7 @@ const actionTimeout = 10 * time.Minute
 type servicesInput struct {
 	Pattern []string `query:"pattern,explode" maxItems:"1000" doc:"Name, glob or @group; may be given many times; none is all"`
 	Detail  bool     `query:"detail" doc:"Add detail to every service and instance"`
+	Usage   bool     `query:"usage" doc:"Add numbers of processes and open files to every instance"`
 }
 
 type nameInput struct {
@@ -30,9 +31,12 @@ type actionInput struct{ Body ActionRequest }
 
 func (s *Server) listServices(ctx context.Context, in *servicesInput) (ServiceList, error) {
 	views, err := s.deps.Services.Status(ctx, in.Pattern)
+	if in.Usage {
+		s.deps.Services.CountFiles(views)
+	}
 	traffic := s.deps.Traffic()
-	return ServiceList{SchemaVersion: SchemaVersion, Services: each(views, func(v services.View) Service {
-		return renderService(v, in.Detail, traffic)
+	return ServiceList{SchemaVersion: SchemaVersion, ConfigRefused: s.deps.Config.ConfigRefused(), Services: each(views, func(v services.View) Service {
+		return renderService(v, in.Detail, in.Usage, traffic)
 	})}, err
 }
 
@@ -44,7 +48,8 @@ func (s *Server) getService(ctx context.Context, in *nameInput) (ServiceDocument
 	if err != nil {
 		return ServiceDocument{}, err
 	}
-	return ServiceDocument{SchemaVersion: SchemaVersion, Service: renderService(views[0], true, s.deps.Traffic())}, nil
+	s.deps.Services.CountFiles(views)
+	return ServiceDocument{SchemaVersion: SchemaVersion, Service: renderService(views[0], true, true, s.deps.Traffic())}, nil
 }
 
 func (s *Server) listReleases(ctx context.Context, in *nameInput) (ReleaseList, error) {
@@ -131,12 +136,13 @@ func (s *Server) action(req ActionRequest) (func(context.Context, string) error,
 	return nil, invalid("body.action", "there is no action "+req.Action)
 }
 
-func renderService(v services.View, detail bool, traffic map[string]gateway.Traffic) Service {
+func renderService(v services.View, detail, usage bool, traffic map[string]gateway.Traffic) Service {
 	out := Service{
 		Name: v.Service.Name, State: string(v.State), Health: v.Health, Replicas: v.Service.Replicas, Ready: v.Ready,
-		Release: ReleaseRef{ID: v.Service.Release, Commit: v.Commit}, URL: v.URL,
-		Instances: each(v.Instances, func(i services.InstanceView) Instance { return renderInstance(i, detail) }),
+		Release: ReleaseRef{ID: v.Service.Release, Commit: v.Commit}, URL: v.URL, Reason: v.Reason,
+		Instances: each(v.Instances, func(i services.InstanceView) Instance { return renderInstance(i, detail, usage) }),
 	}
+	renderJob(&out, v, time.Now())
 	if detail {
 		out.Detail = &ServiceDetail{
 			Wanted: string(v.Service.Wanted), Reason: v.Reason, Source: renderSource(v.Service.Source),
@@ -149,10 +155,13 @@ func renderService(v services.View, detail bool, traffic map[string]gateway.Traf
 	return out
 }
 
-func renderInstance(v services.InstanceView, detail bool) Instance {
+func renderInstance(v services.InstanceView, detail, usage bool) Instance {
 	out := Instance{
 		ID: v.ID, PID: v.Status.PID, Port: v.Port, State: string(v.Status.State), Health: v.Health,
 		Restarts: v.Status.Restarts, UptimeSeconds: v.Uptime.Seconds(), MemoryBytes: v.MemoryBytes, CPUPercent: v.CPUPercent,
+	}
+	if usage {
+		out.Processes, out.OpenFiles = v.Processes, v.OpenFiles
 	}
 	if detail {
 		out.Detail = &InstanceDetail{
@@ -160,7 +169,8 @@ func renderInstance(v services.InstanceView, detail bool) Instance {
 			StartedAt: v.Status.StartedAt, NextStart: v.Status.NextStart,
 		}
 		if e := v.Status.LastExit; e != nil {
-			out.Detail.LastExit = &Exit{At: e.At, Code: e.Code, Signal: e.Signal, Unknown: e.Unknown, UptimeSeconds: e.Uptime.Seconds()}
+			out.Detail.LastExit = &Exit{At: e.At, Code: e.Code, Signal: e.Signal, Unknown: e.Unknown, UptimeSeconds: e.Uptime.Seconds(),
+				OOM: e.OOM, MemoryLimit: e.MemoryLimit}
 		}
 	}
 	return out

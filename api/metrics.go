@@ -85,6 +85,12 @@ func (m *meter) Collect(ch chan<- prometheus.Metric) {
 	for service, l := range m.server.deps.Recorder.Ledgers() {
 		collectLedger(ch, service, l)
 	}
+	collectEvents(ch, m.server.deps.Events.Counts(), m.server.deps.Hooks())
+	valid := 1.0
+	if m.server.deps.Config.ConfigRefused() != "" {
+		valid = 0
+	}
+	gauge(ch, descConfig, valid)
 	views, err := m.server.deps.Services.Status(ctx, nil)
 	if err != nil {
 		m.server.log.Warn("services could not be read for metrics", "error", err)
@@ -103,6 +109,7 @@ func collectServices(ch chan<- prometheus.Metric, views []services.View) {
 		gauge(ch, descReady, float64(v.Ready), name)
 		gauge(ch, descWanted, float64(v.Service.Replicas), name)
 		for _, i := range v.Instances {
+			gauge(ch, descInstance, 1, name, i.ID, string(i.Status.State))
 			gauge(ch, descRestarts, float64(i.Status.Restarts), name, i.ID)
 			gauge(ch, descMemory, float64(i.MemoryBytes), name, i.ID)
 			gauge(ch, descCPU, i.CPUPercent, name, i.ID)

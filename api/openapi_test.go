@@ -56,11 +56,12 @@ func TestOpenAPINamesEveryRoute(t *testing.T) {
 	slices.Sort(documented)
 	slices.Sort(served)
 	want := strings.Fields(`
-		GET:/api/v1/deploys GET:/api/v1/deploys/{id} GET:/api/v1/deploys/{id}/events GET:/api/v1/events GET:/api/v1/logs
+		GET:/api/v1/config GET:/api/v1/deploys GET:/api/v1/deploys/{id} GET:/api/v1/deploys/{id}/events GET:/api/v1/events GET:/api/v1/logs
 		GET:/api/v1/openapi.json GET:/api/v1/records GET:/api/v1/records/stats GET:/api/v1/records/{id}
-		GET:/api/v1/services GET:/api/v1/services/{name} GET:/api/v1/services/{name}/releases GET:/api/v1/version
+		GET:/api/v1/services GET:/api/v1/services/{name} GET:/api/v1/services/{name}/releases
+		GET:/api/v1/services/{name}/runs GET:/api/v1/services/{name}/runs/{id} GET:/api/v1/version
 		GET:/healthz GET:/metrics
-		POST:/api/v1/actions POST:/api/v1/deploys POST:/api/v1/deploys/{id}/cancel POST:/api/v1/services/{name}/rollback`)
+		POST:/api/v1/actions POST:/api/v1/config/diff POST:/api/v1/config/reload POST:/api/v1/deploys POST:/api/v1/deploys/preview POST:/api/v1/deploys/{id}/cancel POST:/api/v1/services/{name}/rollback POST:/api/v1/services/{name}/run`)
 	for i := range want {
 		want[i] = strings.Replace(want[i], ":", " ", 1)
 	}

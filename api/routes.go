@@ -19,10 +19,14 @@ func (s *Server) routes() {
 	get(s, "/services/{name}", services, "getService", "One service with its detail", s.getService)
 	get(s, "/services/{name}/releases", services, "listReleases", "Releases of a service, newest first", s.listReleases)
 	post(s, "/services/{name}/rollback", services, "rollback", "Make an earlier release live again", http.StatusAccepted, s.rollback)
+	get(s, "/services/{name}/runs", services, "listRuns", "The last runs of a oneshot or cron service, newest first", s.listRuns)
+	post(s, "/services/{name}/run", services, "run", "Run a oneshot or cron service now", http.StatusAccepted, s.startRun)
+	get(s, "/services/{name}/runs/{id}", services, "getRun", "One run, once it has ended or the wait is over", s.getRun)
 	post(s, "/actions", services, "act", "Start, stop, restart, remove, signal or scale many services, in parallel", http.StatusOK, s.act)
 
 	get(s, "/deploys", deploys, "listDeploys", "Deploys, newest first", s.listDeploys)
 	post(s, "/deploys", deploys, "deploy", "Queue a deploy", http.StatusAccepted, s.deploy)
+	post(s, "/deploys/preview", deploys, "previewDeploy", "What a deploy would change; nothing is done", http.StatusOK, s.preview)
 	get(s, "/deploys/{id}", deploys, "getDeploy", "One deploy with its steps and the last lines of its log", s.getDeploy)
 	post(s, "/deploys/{id}/cancel", deploys, "cancelDeploy", "Stop a deploy; the old release keeps serving", http.StatusOK, s.cancelDeploy)
 	stream[DeployEvent](s, "/deploys/{id}/events", deploys, "deployEvents",
@@ -34,6 +38,10 @@ func (s *Server) routes() {
 	get(s, "/records", records, "listRecords", "Records without headers and bodies, newest first", s.listRecords)
 	get(s, "/records/stats", records, "recordStats", "What is kept, and what the recorder has accounted for", s.recordStats)
 	get(s, "/records/{id}", records, "getRecord", "One record with headers and bodies", s.getRecord)
+
+	get(s, "/config", system, "config", "The settings that run, and where each comes from", s.config)
+	post(s, "/config/diff", system, "diffConfig", "What a settings file would change, and what would be started anew for it", http.StatusOK, s.configDiff)
+	post(s, "/config/reload", system, "reloadConfig", "Read the settings file again and take up what can be", http.StatusOK, s.configReload)
 
 	get(s, "/version", system, "version", "What runs, and where it listens", s.version)
 	raw(s, Prefix+"/openapi.json", system, "openapi", "The OpenAPI 3.1 document", "application/openapi+json", s.describe)

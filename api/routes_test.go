@@ -32,6 +32,14 @@ func TestEveryRoute(t *testing.T) {
 		{"GET", "/api/v1/services/ocr/releases", "", 200, `"live":true`},
 		{"GET", "/api/v1/services/nope/releases", "", 404, `"code":"not_found"`},
 		{"POST", "/api/v1/services/ocr/rollback", `{"to":"r1-00000000"}`, 202, `"steps":[]`},
+		{"GET", "/api/v1/services/ocr/runs?limit=5", "", 200, `"exit_code":3`},
+		{"GET", "/api/v1/services/nope/runs", "", 404, `"code":"not_found"`},
+		{"GET", "/api/v1/services/ocr/runs?limit=0", "", 422, `"path":"query.limit"`},
+		{"GET", "/api/v1/services/ocr/runs/7?wait=1", "", 200, `"duration_seconds":1.5`},
+		{"GET", "/api/v1/services/ocr/runs/8", "", 404, `run 8 is none of ocr`},
+		{"GET", "/api/v1/services/ocr/runs/7?wait=999", "", 422, `"path":"query.wait"`},
+		{"POST", "/api/v1/services/ocr/run", "", 202, `"state":"running"`},
+		{"POST", "/api/v1/services/trend/run", "", 409, `it is no job`},
 		{"POST", "/api/v1/actions", `{"action":"start","patterns":["ocr"]}`, 200, `"ok":true`},
 		{"POST", "/api/v1/actions", `{"action":"start","patterns":["nope"]}`, 404, `"code":"not_found"`},
 		{"POST", "/api/v1/actions", `{"action":"dance","patterns":["ocr"]}`, 422, `"path":"body.action"`},
@@ -221,8 +229,8 @@ func TestDocumentedShapes(t *testing.T) {
 	const message = "sha256 size truncated"
 	for _, c := range []struct{ target, path, keys string }{
 		{"/api/v1/services", "", "schemaVersion services"},
-		{"/api/v1/services", "services.0", "health instances name ready release replicas state url"},
-		{"/api/v1/services", "services.1", "health instances name ready release replicas state url"},
+		{"/api/v1/services", "services.0", "health instances kind name ready release replicas state url"},
+		{"/api/v1/services", "services.1", "health instances kind name ready reason release replicas state url"},
 		{"/api/v1/services", "services.0.release", "commit id"},
 		{"/api/v1/services", "services.0.instances.0", "cpu_percent health id memory_bytes pid port restarts state uptime_seconds"},
 		{"/api/v1/records", "", "next records schemaVersion"},
@@ -230,7 +238,9 @@ func TestDocumentedShapes(t *testing.T) {
 		{"/api/v1/records", "records.0.request", message},
 		{"/api/v1/records", "records.0.response", message},
 		{"/api/v1/services/ocr", "", "schemaVersion service"},
-		{"/api/v1/services/ocr", "service", "detail health instances name ready release replicas state url"},
+		{"/api/v1/services/ocr", "service", "detail health instances kind name ready release replicas state url"},
+		{"/api/v1/services/ocr/runs", "", "runs schemaVersion service"},
+		{"/api/v1/services/ocr/runs/7", "run", "attempts duration_seconds ended_at exit_code id instance reason release service started_at state trigger"},
 		{"/api/v1/deploys", "", "deploys next schemaVersion"},
 		{"/api/v1/deploys/1", "", "deploy schemaVersion steps tail"},
 		{"/api/v1/services/ocr/releases", "", "releases schemaVersion service"},
@@ -273,4 +283,17 @@ func dig(t *testing.T, doc any, path string) any {
 		}
 	}
 	return doc
+}
+
+// TestReasonWithoutDetail: a list without details, which is what a table of many services is made from, says why one does
+// not serve.
+func TestReasonWithoutDetail(t *testing.T) {
+	w := ask(newServer(t, newBackend()).Handler(true), "GET", "/api/v1/services", "")
+	var list ServiceList
+	if err := json.Unmarshal(w.Body.Bytes(), &list); err != nil {
+		t.Fatal(err)
+	}
+	if list.Services[0].Reason != "" || list.Services[1].Reason == "" || list.Services[1].Detail != nil {
+		t.Errorf("%+v", list.Services)
+	}
 }

@@ -44,7 +44,7 @@ func serve(t *testing.T, b *backend) *served {
 	out.tcp = client(t, Target{URL: "http://" + out.addr, Token: testToken})
 	out.stop = func() error {
 		cancel()
-		within(t, 5*time.Second, "Serve to end", done)
+		within(t, 30*time.Second, "Serve to end", done)
 		return result
 	}
 	t.Cleanup(func() {
@@ -130,11 +130,11 @@ func waitFor(t *testing.T, what string, cond func() bool) {
 	t.Helper()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.After(5 * time.Second); !cond(); {
+	for deadline := time.After(30 * time.Second); !cond(); {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Errorf("%s: not within 5s", what)
+			t.Errorf("%s: not within 30s", what)
 			return
 		}
 	}
@@ -178,7 +178,7 @@ func TestStrangersSendNoBodies(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
 	fmt.Fprintf(conn, "POST /api/v1/actions HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n")

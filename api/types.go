@@ -13,6 +13,7 @@ const SchemaVersion = 1
 type ServiceList struct {
 	SchemaVersion int       `json:"schemaVersion" enum:"1"`
 	Services      []Service `json:"services"`
+	ConfigRefused string    `json:"config_refused,omitempty" doc:"What is wrong with the settings file; the settings before it go on"`
 }
 
 // ServiceDocument is the document of `GET /api/v1/services/{name}`; its service carries its detail.
@@ -30,7 +31,14 @@ type Service struct {
 	Ready     int            `json:"ready" doc:"Instances the gateway sends requests to"`
 	Release   ReleaseRef     `json:"release" doc:"The live release; empty strings before the first live deploy"`
 	URL       string         `json:"url" doc:"Address at the gateway"`
+	Reason    string         `json:"reason,omitempty" doc:"Why it is not healthy and running, for people; absent when there is nothing to tell"`
 	Instances []Instance     `json:"instances"`
+	Kind      string         `json:"kind" enum:"service,oneshot,cron" doc:"How it runs: all the time, to its end at every start, to its end by the clock"`
+	Schedule  string         `json:"schedule,omitempty" doc:"Of a cron service"`
+	Timezone  string         `json:"timezone,omitempty" doc:"Of the schedule; absent for the machine's own"`
+	NextRun   time.Time      `json:"next_run,omitzero" doc:"Of a cron service that is wanted"`
+	Run       *Run           `json:"run,omitempty" doc:"The run that is under way, of a oneshot or cron service"`
+	LastRun   *Run           `json:"last_run,omitempty" doc:"The last run that ended, skipped ones aside"`
 	Detail    *ServiceDetail `json:"detail,omitempty" doc:"Only in GET /services/{name} and with detail=true"`
 }
 
@@ -66,6 +74,8 @@ type Instance struct {
 	UptimeSeconds float64         `json:"uptime_seconds"`
 	MemoryBytes   int64           `json:"memory_bytes" doc:"Resident set of the process group"`
 	CPUPercent    float64         `json:"cpu_percent" doc:"Of one core, over the last sampling interval"`
+	Processes     int             `json:"processes,omitempty" doc:"Of the instance, threads not counted; only where usage was asked for"`
+	OpenFiles     int             `json:"open_files,omitempty" doc:"Of all its processes; only where usage was asked for"`
 	Detail        *InstanceDetail `json:"detail,omitempty"`
 }
 
@@ -86,6 +96,8 @@ type Exit struct {
 	Code          int       `json:"code"`
 	Signal        string    `json:"signal" doc:"Name without SIG when a signal ended it"`
 	Unknown       bool      `json:"unknown" doc:"True when the keeper could not learn it"`
+	OOM           bool      `json:"oom" doc:"True when the kernel killed it because the instance was at its memory limit"`
+	MemoryLimit   int64     `json:"memory_limit,omitempty" doc:"That limit, in bytes"`
 	UptimeSeconds float64   `json:"uptime_seconds"`
 }
 

@@ -64,7 +64,7 @@ func (a *aictl) deploy(p plan, name, more string) error {
 func (a *aictl) up() error {
 	var err error
 	a.keeper, err = startBackground(a.log, nil, a.program, "daemon", "--data-dir", a.data,
-		"--listen", "127.0.0.1:0", "--gateway-listen", "127.0.0.1:0", "--ports", "21001-21999")
+		"--listen", "127.0.0.1:0", "--gateway-listen", "127.0.0.1:0", "--ports", "20001-21999")
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -98,5 +99,28 @@ func TestService(t *testing.T) {
 	}
 	if out.Len() != 250_000 || !bytes.HasSuffix(out.Bytes(), []byte("x\n")) {
 		t.Errorf("the service wrote %d bytes", out.Len())
+	}
+}
+
+func TestScaleSizes(t *testing.T) {
+	got, err := scaleSizes("10,100,1000")
+	if err != nil || !slices.Equal(got, []int{10, 100, 1000}) {
+		t.Errorf("got %v, %v", got, err)
+	}
+	for _, bad := range []string{"", "10,x", "100,10", "10,10", "0", "1001"} {
+		if got, err := scaleSizes(bad); err == nil {
+			t.Errorf("%q gave %v", bad, got)
+		}
+	}
+}
+
+func TestScaleMarkdown(t *testing.T) {
+	r := report{Scale: []size{{
+		Services: 100, Cold: []float64{0.3}, Healthy: []float64{0.4}, Start: []float64{0.2}, Status: []float64{0.03}, List: []float64{0.02},
+		IdleCPU: 0.08, PSS: map[string]int64{"keeper": 10_600_000, "daemon": 34_400_000},
+	}}}
+	want := "| 100 | 0.30 s | 0.40 s | 0.20 s | 30.0 ms | 20.0 ms | 0.08 % | 10.6 MB | 106 KB | 34.4 MB |"
+	if got := r.markdown(); !strings.Contains(got, want) {
+		t.Errorf("no %q in:\n%s", want, got)
 	}
 }

@@ -27,6 +27,7 @@ var serviceSource []byte
 
 type flags struct {
 	program, only, pm2, out string
+	scale                   string
 	services                int
 	gatewayTime             time.Duration
 	options
@@ -36,12 +37,13 @@ func main() {
 	var f flags
 	cache, _ := os.UserCacheDir() // the default only; without a home -pm2 says where
 	flag.StringVar(&f.program, "aictl", "bin/aictl", "the program to measure")
-	flag.StringVar(&f.only, "only", "supervisor,pm2,aictl,gateway", "what to measure")
+	flag.StringVar(&f.only, "only", "supervisor,pm2,aictl,gateway,scale", "what to measure")
 	flag.StringVar(&f.pm2, "pm2", filepath.Join(cache, "aictl-bench"), "where npm has put pm2")
 	flag.StringVar(&f.out, "out", "bench/results", "where the JSON report goes")
 	flag.IntVar(&f.services, "services", 100, "how many services")
 	flag.IntVar(&f.runs, "runs", 5, "how often what is not a series is repeated; the median is reported")
 	flag.IntVar(&f.crashes, "crashes", 30, "how many services are killed")
+	flag.StringVar(&f.scale, "scale", "10,30,100,300,1000", "with how many services aictl is measured for its growth")
 	flag.DurationVar(&f.idle, "idle", 30*time.Second, "how long idle processor time is measured")
 	flag.DurationVar(&f.settle, "settle", 15*time.Second, "how long services are left alone before they are measured")
 	flag.DurationVar(&f.gatewayTime, "gateway-time", 5*time.Second, "how long each gateway is loaded, per run")
@@ -57,6 +59,10 @@ func main() {
 
 // bench prepares a directory, measures, and cleans up.
 func bench(ctx context.Context, f flags) (err error) {
+	sizes, err := scaleSizes(f.scale)
+	if err != nil {
+		return err
+	}
 	program, err := filepath.Abs(f.program)
 	if err != nil {
 		return err
@@ -103,6 +109,12 @@ func bench(ctx context.Context, f flags) (err error) {
 		}
 		if rep.Gateway, err = measureGateway(&aictl{program: program}, p, b, f.runs, f.gatewayTime); err != nil {
 			return err
+		}
+	}
+	if slices.Contains(wanted, "scale") && ctx.Err() == nil {
+		p := plan{dir: filepath.Join(dir, "scale"), service: service, socket: b.path}
+		if rep.Scale, err = measureScale(&aictl{program: program}, p, b, sizes, f.options); err != nil {
+			return errors.Join(err, tail(filepath.Join(p.dir, "manager.log")))
 		}
 	}
 	return rep.write(f.out)

@@ -18,6 +18,7 @@ type report struct {
 	Nginx    string    `json:"nginx,omitempty"`
 	Managers []result  `json:"managers"`
 	Gateway  []passage `json:"gateway,omitempty"`
+	Scale    []size    `json:"scale,omitempty"`
 }
 
 // write puts the JSON report into dir and the Markdown one onto stdout.
@@ -47,6 +48,9 @@ func (r report) markdown() string {
 	if len(r.Gateway) > 0 {
 		r.gateway(&b)
 	}
+	if len(r.Scale) > 0 {
+		r.scale(&b)
+	}
 	return b.String()
 }
 
@@ -75,6 +79,16 @@ func (r report) gateway(b *strings.Builder) {
 	fmt.Fprintf(b, "\n| way to the service (nginx %s) | requests/s | p50 | p99 |\n| --- | --- | --- | --- |\n", r.Nginx)
 	for _, p := range r.Gateway {
 		fmt.Fprintf(b, "| %s | %.0f | %s | %s |\n", p.Name, median(p.Rate), seconds(median(p.P50)), seconds(median(p.P99)))
+	}
+}
+
+func (r report) scale(b *strings.Builder) {
+	b.WriteString("\n| services | start the manager with all | until all are healthy | start all by one command | `aictl status` | `GET /api/v1/services` " +
+		"| idle CPU, of one core | keeper (PSS) | of it per service | daemon (PSS) |\n|" + strings.Repeat(" --- |", 10) + "\n")
+	for _, s := range r.Scale {
+		fmt.Fprintf(b, "| %d | %s | %s | %s | %s | %s | %.2f %% | %.1f MB | %.0f KB | %.1f MB |\n", s.Services, seconds(median(s.Cold)),
+			seconds(median(s.Healthy)), seconds(median(s.Start)), seconds(median(s.Status)), seconds(median(s.List)), s.IdleCPU,
+			float64(s.PSS["keeper"])/1e6, float64(s.PSS["keeper"])/1e3/float64(s.Services), float64(s.PSS["daemon"])/1e6)
 	}
 }
 

@@ -3,6 +3,7 @@ package configs
 import (
 	"cmp"
 	"encoding"
+	"encoding/json"
 	"fmt"
 	"net"
 	"net/url"
@@ -21,6 +22,7 @@ type Explained struct {
 	Env     string `json:"env"`     // the variable that sets it
 	Help    string `json:"help"`
 	Secret  bool   `json:"secret,omitempty"`
+	Effect  Effect `json:"effect"` // of a change
 }
 
 // mask stands for a secret that is set.
@@ -31,21 +33,16 @@ func (s Settings) Explain() []Explained {
 	var list []Explained
 	defaults := DefaultSettings()
 	for _, key := range leaves(reflect.TypeFor[Settings]()) {
-		e := Explained{
+		list = append(list, Explained{
 			Key:     key.path,
-			Value:   text(s.field(key)),
+			Value:   s.shown(key),
 			Source:  s.source(key.path),
-			Default: text(defaults.field(key)),
+			Default: defaults.shown(key),
 			Env:     EnvName(key.path),
 			Help:    key.field.Tag.Get("help"),
 			Secret:  key.field.Tag.Get("only") == "secret",
-		}
-		if e.Secret && e.Value != "" {
-			e.Value = mask
-		}
-		// An address may carry a password.
-		e.Value = hidePassword(e.Value)
-		list = append(list, e)
+			Effect:  effectOf(key),
+		})
 	}
 	return list
 }
@@ -64,6 +61,12 @@ func text(v reflect.Value) string {
 		if b, err := m.MarshalText(); err == nil {
 			return string(b)
 		}
+	}
+	if v.Kind() == reflect.Slice {
+		if b, err := json.Marshal(v.Interface()); err == nil && v.Len() > 0 {
+			return string(b)
+		}
+		return "[]"
 	}
 	return fmt.Sprint(v.Interface())
 }
@@ -108,6 +111,7 @@ func (s *Settings) faults() []Fault {
 		c.fault("recorder.queue_bytes", "%s is too small: at least 1MiB", s.Recorder.QueueBytes)
 	}
 	c.notNegative("recorder.retention", s.Recorder.Retention)
+	s.Hooks.check(&c)
 	return c.faults
 }
 

@@ -21,6 +21,8 @@ type Sources struct {
 	Database map[string]string // key → text
 	File     string            // "" for none
 	Optional bool              // the file need not exist
+
+	content []byte // instead of what the file holds, unless nil
 }
 
 // sourceDefault is the source of a key that nothing sets.
@@ -29,8 +31,8 @@ const sourceDefault = "default"
 // Load reads and checks the settings. The error joins all Faults of all sources.
 func Load(src Sources) (Settings, error) {
 	l := &loader{settings: DefaultSettings()}
-	l.settings.origin = map[string]string{}
-	l.file(src.File, src.Optional)
+	l.settings.origin, l.settings.from = map[string]string{}, src
+	l.file(src)
 	l.texts("database", src.Database, "nodb")
 	l.env(src.Env)
 	l.flags(src.Flags)
@@ -54,12 +56,16 @@ type loader struct {
 }
 
 // file reads the settings file.
-func (l *loader) file(path string, optional bool) {
+func (l *loader) file(src Sources) {
+	path, data := src.File, src.content
 	if path == "" {
 		return
 	}
-	data, err := readBounded(path)
-	if errors.Is(err, fs.ErrNotExist) && optional {
+	var err error
+	if data == nil {
+		data, err = readBounded(path)
+	}
+	if errors.Is(err, fs.ErrNotExist) && src.Optional {
 		return
 	}
 	if err != nil {
@@ -68,6 +74,7 @@ func (l *loader) file(path string, optional bool) {
 	}
 	d := newDecoder(path)
 	d.decode(data, &l.settings)
+	l.settings.content = data
 	l.lines = d.lines
 	l.faults = append(l.faults, d.faults...)
 	for _, key := range leaves(reflect.TypeFor[Settings]()) {
@@ -146,12 +153,22 @@ func (l *loader) text(path, text, source, refuse string) {
 // set gives a key the value that text stands for.
 func (l *loader) set(key leaf, text, source string) {
 	d := newDecoder(source)
-	d.value(&yaml.Node{Kind: yaml.ScalarNode, Value: text, Style: styleFor(key)}, l.settings.field(key), key.path)
+	d.value(node(d, key, text), l.settings.field(key), key.path)
 	if len(d.faults) > 0 {
 		l.faults = append(l.faults, d.faults...)
 		return
 	}
 	l.settings.origin[key.path] = source
+}
+
+// node is text as the decoder takes it: a list is YAML, such as [a, b].
+func node(d *decoder, key leaf, text string) *yaml.Node {
+	if key.field.Type.Kind() == reflect.Slice {
+		if n := d.parse([]byte(text)); n != nil {
+			return n
+		}
+	}
+	return &yaml.Node{Kind: yaml.ScalarNode, Value: text, Style: styleFor(key)}
 }
 
 // styleFor has texts taken as they are: "null" is a word in a variable.

@@ -26,10 +26,19 @@ const (
 
 // Manifest is a service's aictl.yaml with every default filled in.
 type Manifest struct {
-	Name     string            `yaml:"name,omitempty" json:"name"`
-	Runtime  Runtime           `yaml:"runtime,omitempty" json:"runtime"`
-	Command  string            `yaml:"command,omitempty" json:"command"` // split like a shell would, run without one
-	Subdir   string            `yaml:"subdir" json:"subdir"`
+	Name    string  `yaml:"name,omitempty" json:"name"`
+	Runtime Runtime `yaml:"runtime,omitempty" json:"runtime"`
+	Command string  `yaml:"command,omitempty" json:"command"` // split like a shell would, run without one
+	Subdir  string  `yaml:"subdir" json:"subdir"`
+	Kind    Kind    `yaml:"kind,omitempty" json:"kind,omitempty"`
+	// Schedule and the four after it are a cron service's, Timeout also a oneshot's; see Kind.
+	Schedule    string   `yaml:"schedule,omitempty" json:"schedule,omitempty"`
+	Timezone    string   `yaml:"timezone,omitempty" json:"timezone,omitempty"`       // "" is the machine's own
+	Concurrency string   `yaml:"concurrency,omitempty" json:"concurrency,omitempty"` // `forbid` or `replace`
+	CatchUp     bool     `yaml:"catch_up,omitempty" json:"catch_up,omitempty"`
+	RunOnDeploy bool     `yaml:"run_on_deploy,omitempty" json:"run_on_deploy,omitempty"`
+	Timeout     Duration `yaml:"timeout,omitempty" json:"timeout,omitempty"` // of one run; 0 is none
+
 	Replicas int               `yaml:"replicas" json:"replicas"`
 	Strategy Strategy          `yaml:"strategy" json:"strategy"`
 	Groups   []string          `yaml:"groups,omitempty" json:"groups,omitempty"` // names for `aictl restart @group`
@@ -39,6 +48,7 @@ type Manifest struct {
 	Stop     Stop              `yaml:"stop" json:"stop"`
 	Log      Log               `yaml:"log" json:"log"`
 	Resource Resources         `yaml:"resources,omitempty" json:"resources"`
+	Process  Process           `yaml:"process,omitempty" json:"process"`
 	Env      map[string]string `yaml:"env,omitempty" json:"env,omitempty"`
 	Hooks    Hooks             `yaml:"hooks,omitempty" json:"hooks"`
 	Record   Record            `yaml:"record" json:"record"`
@@ -85,6 +95,8 @@ type Resources struct {
 	Pids   int     `yaml:"pids,omitempty" json:"pids,omitempty"`
 	Nofile int     `yaml:"nofile,omitempty" json:"nofile,omitempty"`
 	GPUs   string  `yaml:"gpus,omitempty" json:"gpus,omitempty"`
+	// Rlimits are further limits of the kernel, on each process; the names are RlimitNames.
+	Rlimits map[string]Rlimit `yaml:"rlimits,omitempty" json:"rlimits,omitempty"`
 }
 
 // Hooks are commands run in the release directory; Release runs after the environment is built, before the start,

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -11,9 +12,11 @@ import (
 // DefaultManifest is what holds for a repository without an aictl.yaml.
 func DefaultManifest() *Manifest {
 	return &Manifest{
-		Subdir:   ".",
-		Replicas: 1,
-		Strategy: BlueGreen,
+		Subdir:      ".",
+		Kind:        KindService,
+		Replicas:    1,
+		Concurrency: ConcurrencyForbid,
+		Strategy:    BlueGreen,
 		Health: Health{
 			Path:        "/health",
 			Interval:    Duration(10 * time.Second),
@@ -41,12 +44,13 @@ func ParseManifest(data []byte, file string) (*Manifest, error) {
 	d := newDecoder(file)
 	d.decode(data, m)
 	m.normalize()
+	m.fillJob(d.lines)
 	faults := d.faults
 	broken := map[string]bool{}
 	for _, f := range faults {
 		broken[f.Path] = true
 	}
-	for _, f := range append(m.faults(), m.zeros(d.lines)...) {
+	for _, f := range slices.Concat(m.faults(), m.zeros(d.lines), m.misplaced(d.lines)) {
 		if broken[f.Path] {
 			continue // its text was not understood; the default stands there
 		}

@@ -10,19 +10,23 @@ import (
 const DefaultSettingsFile = "/etc/aictl/config.yaml"
 
 // Settings are the daemon's. The tag only limits where a key may come from: not from the database (nodb), which it
-// is needed to find; not from the file (secret), which others may read.
+// is needed to find; not from the file (secret), which others may read. The tag takes is the Effect of a change.
 type Settings struct {
-	DataDir       string           `yaml:"data_dir" only:"nodb" help:"where everything is kept"`
-	Listen        string           `yaml:"listen" help:"address of the API"`
-	GatewayListen string           `yaml:"gateway_listen" help:"address of the gateway"`
+	DataDir       string           `yaml:"data_dir" only:"nodb" takes:"restart" help:"where everything is kept"`
+	Listen        string           `yaml:"listen" takes:"restart" help:"address of the API"`
+	GatewayListen string           `yaml:"gateway_listen" takes:"restart" help:"address of the gateway"`
 	Ports         PortRange        `yaml:"ports" help:"ports given to services, first-last"`
 	Lang          string           `yaml:"lang" help:"language of messages: en, zh or auto"`
 	Log           LogSettings      `yaml:"log"`
 	Gitea         GiteaSettings    `yaml:"gitea"`
 	Deploy        DeploySettings   `yaml:"deploy"`
 	Recorder      RecorderSettings `yaml:"recorder"`
+	Hooks         HookSettings     `yaml:"hooks"`
 
 	origin map[string]string // path → source, for keys that are not the default
+	from   Sources           // what Load was given
+	// content is what the file held.
+	content []byte
 }
 
 // LogSettings are the daemon's own log.
@@ -44,10 +48,10 @@ type DeploySettings struct {
 	BuildSlots   int      `yaml:"build_slots" help:"environments built at the same time"`
 	KeepReleases int      `yaml:"keep_releases" help:"releases kept per service, the live one included"`
 	StepTimeout  Duration `yaml:"step_timeout" help:"longest time one step of a deploy may take"`
-	UV           string   `yaml:"uv" help:"the uv program, auto to look for it, off to use venv and pip"`
-	Python       string   `yaml:"python" help:"the Python that environments are made from"`
-	Node         string   `yaml:"node" help:"the node program"`
-	PipIndex     string   `yaml:"pip_index" help:"package index for services that name none"`
+	UV           string   `yaml:"uv" takes:"upgrade" help:"the uv program, auto to look for it, off to use venv and pip"`
+	Python       string   `yaml:"python" takes:"upgrade" help:"the Python that environments are made from"`
+	Node         string   `yaml:"node" takes:"upgrade" help:"the node program"`
+	PipIndex     string   `yaml:"pip_index" takes:"upgrade" help:"package index for services that name none"`
 }
 
 // RecorderSettings bound the recorder.
@@ -55,6 +59,19 @@ type RecorderSettings struct {
 	QueueBytes Size     `yaml:"queue_bytes" help:"memory for exchanges that wait to be written"`
 	Retention  Duration `yaml:"retention" help:"how long exchanges are kept; 0s for ever"`
 	MaxBytes   Size     `yaml:"max_bytes" help:"disk space for exchanges, the oldest day goes first; 0 for no limit"`
+}
+
+// HookSettings are told of what happens to any service, and to the daemon.
+type HookSettings struct {
+	On []DaemonHook `yaml:"on" help:"commands and addresses that are told of events"`
+}
+
+// DaemonHook is a state hook for the services that a pattern of Services matches, all without any.
+type DaemonHook struct {
+	Services []string `yaml:"services,omitempty" json:"services,omitempty"` // names or globs
+	Events   []string `yaml:"events" json:"events"`
+	Command  string   `yaml:"command,omitempty" json:"command,omitempty"`
+	URL      string   `yaml:"url,omitempty" json:"url,omitempty"`
 }
 
 // DefaultSettings are the settings when nothing is set.

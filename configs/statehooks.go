@@ -3,6 +3,7 @@ package configs
 import (
 	"fmt"
 	"net/url"
+	"path"
 	"slices"
 )
 
@@ -20,12 +21,47 @@ const maxHooks = 20
 var HookEvents = []string{
 	"started", "healthy", "unhealthy", "exited", "backoff", "fatal", "stopped",
 	"service.started", "service.stopped", "service.scaled",
+	"job.started", "job.succeeded", "job.failed", "job.skipped", "job.stopped",
 	"deploy.queued", "deploy.running", "deploy.live", "deploy.failed", "deploy.superseded", "deploy.cancelled", "deploy.interrupted",
 }
+
+// DaemonEvents are those that a hook of the settings may name besides HookEvents; "*" is every one of both.
+var DaemonEvents = []string{"*", "service.removed", "config.applied", "config.refused"}
 
 // Wants reports whether the hook is told of an event of that kind ("instance.fatal").
 func (h StateHook) Wants(kind string) bool {
 	return slices.ContainsFunc(h.Events, func(e string) bool { return e == kind || "instance."+e == kind })
+}
+
+// Wants reports whether the hook is told of an event of that kind about a service, "" for none.
+func (h DaemonHook) Wants(kind, service string) bool {
+	if !slices.Contains(h.Events, "*") && !h.State().Wants(kind) {
+		return false
+	}
+	return len(h.Services) == 0 || slices.ContainsFunc(h.Services, func(pattern string) bool {
+		ok, err := path.Match(pattern, service)
+		return ok && err == nil
+	})
+}
+
+// State is the hook without its choice of services.
+func (h DaemonHook) State() StateHook {
+	return StateHook{Events: h.Events, Command: h.Command, URL: h.URL}
+}
+
+func (h HookSettings) check(c *checker) {
+	if len(h.On) > maxHooks {
+		c.fault("hooks.on", "%d hooks are more than the %d there may be", len(h.On), maxHooks)
+	}
+	for i, on := range h.On {
+		at := fmt.Sprintf("hooks.on[%d]", i)
+		on.State().check(c, at, append(slices.Clone(HookEvents), DaemonEvents...))
+		for k, pattern := range on.Services {
+			if _, err := path.Match(pattern, ""); err != nil || pattern == "" {
+				c.fault(fmt.Sprintf("%s.services[%d]", at, k), "%q is no pattern: write a service's name, * ? or [a-z]", clip(pattern))
+			}
+		}
+	}
 }
 
 func (h Hooks) check(c *checker) {
@@ -34,16 +70,16 @@ func (h Hooks) check(c *checker) {
 		c.fault("hooks.on", "%d hooks are more than the %d a service may have", len(h.On), maxHooks)
 	}
 	for i, on := range h.On {
-		on.check(c, fmt.Sprintf("hooks.on[%d]", i))
+		on.check(c, fmt.Sprintf("hooks.on[%d]", i), HookEvents)
 	}
 }
 
-func (h StateHook) check(c *checker, path string) {
+func (h StateHook) check(c *checker, path string, events []string) {
 	if len(h.Events) == 0 {
 		c.fault(path, "names no events (write events: [fatal, unhealthy])")
 	}
 	for i, e := range h.Events {
-		oneOf(c, fmt.Sprintf("%s.events[%d]", path, i), e, HookEvents...)
+		oneOf(c, fmt.Sprintf("%s.events[%d]", path, i), e, events...)
 	}
 	switch {
 	case h.Command == "" && h.URL == "":

@@ -34,6 +34,14 @@ strategy: blue-green    # or recreate: stop the old release first, when two do n
 # groups: [vision]      # for aictl restart @vision
 # after: [tokenizer]    # services that must be healthy before this one is started
 
+# kind: cron            # or oneshot: runs to its end at every start; service when left out
+# schedule: "*/5 * * * *"   # of a cron service; also @daily, @every 10m
+# timezone: Asia/Shanghai   # the machine's own when left out
+# concurrency: forbid   # a run still under way: the next is skipped; or replace: it is stopped
+# timeout: 10m          # of one run; none when left out
+# catch_up: true        # a run missed while aictl was down is made up for, once
+# run_on_deploy: true   # a deploy runs it, and fails when it fails
+
 health:                 # "health: none" for a service without a check
   path: /health
   interval: 10s
@@ -62,6 +70,14 @@ log:
 #   pids: 512
 #   nofile: 4096
 #   gpus: "0"           # "0,1", all or none
+#   rlimits: {core: 0, memlock: unlimited}   # of each process
+
+# process:              # what it runs as; as aictl itself when left out
+#   user: nobody        # another user needs aictl to run as root
+#   group: nogroup
+#   umask: "027"
+#   nice: 5             # -20 (first) to 19 (last)
+#   oom_score_adj: 300  # 1000: killed first when memory runs out
 
 # env:
 #   MODEL: base

@@ -44,6 +44,7 @@ func (m *Manifest) faults() []Fault {
 	oneOf(&c, "runtime", m.Runtime, "", RuntimePython, RuntimeNode, RuntimeCommand)
 	c.command("command", m.Command)
 	c.local("subdir", m.Subdir)
+	m.checkJob(&c)
 	c.between("replicas", m.Replicas, 1, maxReplicas)
 	oneOf(&c, "strategy", m.Strategy, BlueGreen, Recreate)
 	for i, g := range m.Groups {
@@ -53,6 +54,8 @@ func (m *Manifest) faults() []Fault {
 	}
 	for i, name := range m.After {
 		switch at := fmt.Sprintf("after[%d]", i); {
+		case strings.HasPrefix(name, "@"):
+			c.fault(at, "%q is a group: name the services that must be healthy, one by one", clip(name))
 		case !nameRE.MatchString(name):
 			c.fault(at, "%q cannot be a service's name: use a-z, 0-9 and -", clip(name))
 		case name == m.Name:
@@ -68,6 +71,8 @@ func (m *Manifest) faults() []Fault {
 	}
 	c.between("log.files", m.Log.Files, 1, maxLogFiles)
 	m.Resource.check(&c)
+	m.Process.check(&c)
+	m.checkPids(&c)
 	c.env(m.Env)
 	m.Hooks.check(&c)
 	m.Record.check(&c)
@@ -119,6 +124,7 @@ func (r Resources) check(c *checker) {
 	if r.GPUs != "" && !gpusRE.MatchString(r.GPUs) {
 		c.fault("resources.gpus", "%q names no GPUs (write 0, \"0,1\", all or none)", clip(r.GPUs))
 	}
+	checkRlimits(c, r.Rlimits)
 }
 
 func (r Record) check(c *checker) {

@@ -14,7 +14,7 @@ import (
 
 const (
 	// settle is how long a file must be left alone before it is read: editors write in several steps.
-	settle = 100 * time.Millisecond
+	settle = 200 * time.Millisecond
 	// recheck is how often the file is looked at without being told of a change.
 	recheck = 5 * time.Second
 )
@@ -23,8 +23,12 @@ const (
 // the error that says what is wrong with them. Changes that leave the content as it was are not told. It returns
 // ctx's error when the context ends.
 func Watch(ctx context.Context, path string, load func() (Settings, error), fn func(Settings, error)) (err error) {
+	return watch(ctx, path, recheck, load, fn)
+}
+
+func watch(ctx context.Context, path string, recheck time.Duration, load func() (Settings, error), fn func(Settings, error)) (err error) {
 	path = filepath.Clean(path)
-	w := &fileWatch{path: path, seen: digest(path)}
+	w := &fileWatch{path: path, seen: digest(path), recheck: recheck}
 	if notify, noWatch := fsnotify.NewWatcher(); noWatch == nil {
 		w.notify = notify
 		defer func() { err = errors.Join(err, notify.Close()) }()
@@ -40,13 +44,14 @@ func Watch(ctx context.Context, path string, load func() (Settings, error), fn f
 type fileWatch struct {
 	path     string
 	seen     []byte
+	recheck  time.Duration
 	notify   *fsnotify.Watcher // nil when the system has none to give
 	watching bool
 }
 
 // changed returns nil when the file's content is another than before.
 func (w *fileWatch) changed(ctx context.Context) error {
-	timer := time.NewTimer(recheck)
+	timer := time.NewTimer(w.recheck)
 	defer timer.Stop()
 	var events chan fsnotify.Event
 	var faults chan error
@@ -72,7 +77,7 @@ func (w *fileWatch) changed(ctx context.Context) error {
 				w.seen = now
 				return nil
 			}
-			timer.Reset(recheck)
+			timer.Reset(w.recheck)
 		}
 	}
 }

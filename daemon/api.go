@@ -32,6 +32,8 @@ func (d *Daemon) wireAPI(lines instanceLogs) error {
 	if err != nil {
 		return err
 	}
+	d.services.SetHooks(d.cfg.Settings.Hooks.On)
+	d.settings = newReloader(d)
 	d.api, err = api.New(api.Deps{
 		Services: removing{d.services, d.dir, d.deployer.Abandon},
 		Deploys:  d.deployer,
@@ -41,9 +43,12 @@ func (d *Daemon) wireAPI(lines instanceLogs) error {
 		Recorder: d.recorder,
 		Traffic:  d.gateway.Traffic,
 		Events:   d.services.Events(),
+		Config:   d.settings,
+		Hooks:    d.services.HookCounts,
 		Info:     &info{d: d, started: time.Now().UTC()},
 		Token:    token,
 		Kinds: []api.Kind{
+			{Err: errSettings, Status: http.StatusUnprocessableEntity, Code: api.CodeInvalid},
 			{Err: ports.ErrExhausted, Status: http.StatusServiceUnavailable, Code: api.CodePortsExhausted},
 			{Err: procs.ErrInvalidSpec, Status: http.StatusUnprocessableEntity, Code: api.CodeInvalid},
 			{Err: procs.ErrInvalidRequest, Status: http.StatusUnprocessableEntity, Code: api.CodeInvalid},

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"time"
 
 	"aictl/api"
@@ -31,6 +32,8 @@ type Config struct {
 	Version   string
 	Commit    string
 	Logger    *slog.Logger
+	Relog     func(configs.LogSettings) // makes Logger follow changed settings; may be nil
+	Leave     <-chan os.Signal          // when it comes, another daemon takes over; may be nil
 }
 
 // Daemon is everything but the keeper. Build it with New, run it once with Run.
@@ -43,11 +46,14 @@ type Daemon struct {
 	archive  *records.Archive
 	recorder *recorder.Recorder
 	gateway  *gateway.Gateway
-	keeper   *procs.Client
+	keeper   *link
 	services *services.Manager
 	deployer *deploy.Deployer
 	deploys  *deployNews
 	api      *api.Server
+	ports    *ports.Allocator
+	settings *reloader
+	sweepNow chan struct{} // the retention has changed
 }
 
 // New opens the stores, connects to the keeper and wires the parts. Nothing runs before Run.
@@ -67,8 +73,8 @@ func New(ctx context.Context, cfg Config) (_ *Daemon, err error) {
 	if err := d.openStores(ctx); err != nil {
 		return d, err
 	}
-	if d.keeper, err = procs.Dial(ctx, d.dir.KeeperSocket()); err != nil {
-		return d, fmt.Errorf("connect to the keeper: %w", err)
+	if d.keeper, err = dialKeeper(ctx, d.dir.KeeperSocket()); err != nil {
+		return d, err
 	}
 	if err := d.wire(); err != nil {
 		return d, err
@@ -96,9 +102,11 @@ func (d *Daemon) wire() error {
 	if err != nil {
 		return err
 	}
+	d.ports, d.sweepNow = allocator, make(chan struct{}, 1)
 	lines := instanceLogs{d.dir.Logs()}
+	sampler := procs.NewSampler()
 	d.services = services.New(services.Deps{
-		Store: d.store, Keeper: d.keeper, Router: d.gateway, Ports: allocator, Usage: procs.NewSampler().Sample, Logger: d.log,
+		Store: d.store, Keeper: d.keeper, Router: d.gateway, Ports: allocator, Usage: sampler.Sample, OpenFiles: sampler.OpenFiles, Logger: d.log,
 		Dirs:       services.Dirs{Envs: d.dir.Envs(), Logs: d.dir.Logs()},
 		GatewayURL: urlOf(d.cfg.Listeners[listenGateway].Addr()),
 	})
@@ -109,7 +117,7 @@ func (d *Daemon) wire() error {
 		},
 	}
 	d.deployer = deploy.New(deploy.Deps{
-		Store: d.store, Fleet: d.services, Notify: d.deploys.notify, Order: d.services.CheckOrder, Lines: d.lastLines, HTTP: &http.Client{Timeout: 10 * time.Second}, Logger: d.log,
+		Store: d.store, Fleet: d.services, Notify: d.deploys.notify, Order: d.services.CheckOrder, Enforce: services.Enforce, Lines: d.lastLines, HTTP: &http.Client{Timeout: 10 * time.Second}, Logger: d.log,
 		Sources: &deploy.Origins{Mirrors: gitea.NewMirrors(d.dir.Repos(), d.log), Forge: d.forge},
 		Envs:    envs.New(envs.Config{Root: d.dir.Envs(), UV: uvProgram(s.Deploy.UV), Python: s.Deploy.Python, Node: s.Deploy.Node, Index: s.Deploy.PipIndex, Logger: d.log}),
 		Dirs:    deploy.Dirs{Releases: d.dir.Releases(), Envs: d.dir.Envs(), Logs: d.dir.Logs()},
@@ -159,11 +167,14 @@ func (d *Daemon) Run(ctx context.Context) error {
 	deploying.start("deploys", d.deployer.Run)
 	deploying.start("api", d.serveAPI)
 	deploying.start("retention", d.retain)
-	if err := d.keeper.Ready(ctx); err != nil {
+	deploying.start("settings", d.settings.run)
+	if err := errors.Join(procs.TakeOutput(), d.keeper.Ready(ctx)); err != nil {
 		return errors.Join(fmt.Errorf("tell the keeper that the daemon serves: %w", err), run.stop())
 	}
 	d.log.Info("daemon ready", "api", urlOf(d.cfg.Listeners[listenAPI].Addr()), "gateway", urlOf(d.cfg.Listeners[listenGateway].Addr()))
-	run.wait()
+	if !run.wait(d.cfg.Leave) {
+		d.leave(ctx, serving, deploying, telling, keeping)
+	}
 	return run.stop()
 }
 
@@ -182,17 +193,11 @@ func (d *Daemon) boot(ctx context.Context) error {
 // observe carries the keeper's news to the services until ctx ends. Losing the keeper is fatal: it is this process's
 // parent, and its successor starts a daemon of its own.
 func (d *Daemon) observe(ctx context.Context) error {
-	changes, err := d.keeper.Watch(ctx)
+	err := d.keeper.watch(ctx, d.services.Observe)
 	if err != nil {
-		return err
+		d.api.Close() // calls in flight wait for what only the keeper could tell; its successor waits for this process
 	}
-	for status := range changes {
-		d.services.Observe(status)
-	}
-	if ctx.Err() != nil {
-		return nil
-	}
-	return errors.New("the connection to the keeper was lost")
+	return err
 }
 
 // close lets go of what New opened.

@@ -11,7 +11,7 @@ import (
 
 // forge is the configured Gitea, nil when none is. The token file is read each time, so that a new token needs no restart.
 func (d *Daemon) forge(context.Context) (*gitea.Client, error) {
-	s := d.cfg.Settings.Gitea
+	s := d.settings.current().Gitea
 	if s.URL == "" {
 		return nil, nil
 	}

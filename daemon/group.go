@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 )
 
@@ -52,12 +53,21 @@ func (s *stage) start(name string, f func(context.Context) error) {
 	})
 }
 
-// wait returns when the outer context has ended or a part has failed.
-func (g *group) wait() {
+// wait returns when the outer context has ended or a part has failed; false when leave comes first.
+func (g *group) wait(leave <-chan os.Signal) bool {
 	select {
 	case <-g.outer.Done():
 	case <-g.failed:
+	case <-leave:
+		return false
 	}
+	return true
+}
+
+// stop ends the stage.
+func (s *stage) stop() {
+	s.cancel()
+	s.wg.Wait()
 }
 
 // stop ends the stages, the last one first, each before the one below it.
@@ -65,8 +75,7 @@ func (g *group) stop() error {
 	var errs []error
 	for k := len(g.stages) - 1; k >= 0; k-- {
 		s := g.stages[k]
-		s.cancel()
-		s.wg.Wait()
+		s.stop()
 		errs = append(errs, s.errs...)
 	}
 	return errors.Join(errs...)

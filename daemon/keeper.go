@@ -30,48 +30,71 @@ const ExitRefused = 78 // EX_CONFIG of sysexits.h
 // KeeperOptions is how the keeper starts the daemon and what it says of itself.
 type KeeperOptions struct {
 	Worker  []string // argv of the daemon
+	Trial   []string // arguments with which a program prints its procs.Trial
 	Version string
 	Logger  *slog.Logger
 }
 
 // RunKeeper is the process that systemd, a container or a shell starts. It holds the listeners and runs the daemon and
-// the services until ctx ends, then stops everything in order.
+// the services until ctx ends, then stops everything in order. After an upgrade it is called in the same process again, by
+// the next program.
 func RunKeeper(ctx context.Context, s configs.Settings, o KeeperOptions) error {
 	// The keeper does little and lives long: a small heap is worth more to it than fewer collections.
 	debug.SetGCPercent(50)
+	go slim(ctx, o.Logger)
+	if err := hold(s); err != nil {
+		return err
+	}
+	err := keep(ctx, s, o)
+	if errors.Is(err, errNotBegun) {
+		return err
+	}
+	return errors.Join(err, forgetState(Layout{s.DataDir}))
+}
+
+// errNotBegun is wrapped by what keeps a keeper from beginning. Nothing on disk is its own then.
+var errNotBegun = errors.New("keeper not started")
+
+// newKeeper makes a keeper, of what the program before this one has handed over when there is such a thing.
+func newKeeper(s configs.Settings, o KeeperOptions, handover *procs.Handover) (*procs.Keeper, error) {
 	dir := Layout{s.DataDir}
 	if err := dir.prepare(); err != nil {
-		return err
+		return nil, err
 	}
 	manager, err := procs.FindServiceManager(os.Getenv, os.Getpid())
 	if err != nil {
-		return fmt.Errorf("%w: correct the environment this is started with", err)
+		return nil, fmt.Errorf("%w: correct the environment this is started with", err)
 	}
-	passed, err := procs.ActivatedListeners(os.Getenv, os.Getpid())
+	var passed []procs.Activated
+	if handover == nil {
+		passed, err = procs.ActivatedListeners(os.Getenv, os.Getpid())
+	} else {
+		err = dir.noteVersion(o.Version)
+	}
 	if err != nil {
-		return err
+		return nil, err
 	}
-	k, err := procs.NewKeeper(procs.KeeperConfig{
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find this program: %w", err)
+	}
+	return procs.NewKeeper(procs.KeeperConfig{
 		RunDir:    dir.Run(),
 		Logger:    o.Logger,
 		Listen:    func() (map[string]net.Listener, error) { return listen(dir, s, o.Version, passed) },
-		Child:     &procs.ChildSpec{Argv: o.Worker, Env: os.Environ(), Refused: ExitRefused},
+		Child:     &procs.ChildSpec{Argv: o.Worker, Own: o.Worker[0] == self, Env: os.Environ(), Refused: ExitRefused},
 		Version:   o.Version,
 		Manager:   manager,
 		Subreaper: true,
 		Cgroups:   true,
+		Trial:     o.Trial,
+		Handover:  handover,
 	})
-	if err != nil {
-		return err
-	}
-	go slim(ctx, o.Logger)
-	err = k.Run(ctx)
-	return errors.Join(err, forgetState(dir))
 }
 
 func forgetState(dir Layout) error {
 	var errs []error
-	for _, path := range []string{dir.State(), dir.APISocket()} {
+	for _, path := range []string{dir.State(), dir.APISocket(), dir.keptSettings()} {
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, err)
 		}

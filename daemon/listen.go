@@ -26,14 +26,15 @@ func (l listeners) close() error {
 // are. It runs once the keeper holds the lock of the data directory.
 func listen(dir Layout, s configs.Settings, version string, passed []procs.Activated) (_ map[string]net.Listener, err error) {
 	open, err := assign(passed)
+	if err != nil {
+		return nil, errors.Join(err, open.close())
+	}
+	opened := make(listeners) // without those passed: the keeper may try once more
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, open.close())
+			err = errors.Join(err, opened.close())
 		}
 	}()
-	if err != nil {
-		return nil, err
-	}
 	for _, l := range []struct {
 		name string
 		open func() (net.Listener, error)
@@ -49,7 +50,7 @@ func listen(dir Layout, s configs.Settings, version string, passed []procs.Activ
 		if err != nil {
 			return nil, err
 		}
-		open[l.name] = listener
+		open[l.name], opened[l.name] = listener, listener
 	}
 	return open, dir.writeState(State{
 		PID: os.Getpid(), StartedAt: time.Now().UTC(), Version: version, Socket: dir.APISocket(),

@@ -26,13 +26,14 @@ const patience = 30 * time.Second
 // rig is a data directory with a real keeper, a real daemon and real services. Everything that runs in it has the
 // rig's folder as HOME, by which it is found whatever becomes of its parents.
 type rig struct {
-	t      *testing.T
-	dir    string // HOME, sources of services, the daemon's log
-	data   string
-	ports  configs.PortRange
-	flags  []string
-	inside *syscall.SysProcAttr // of the keeper's process
-	before string               // shell line that runs before the keeper, in its process
+	t       *testing.T
+	dir     string // HOME, sources of services, the daemon's log
+	data    string
+	ports   configs.PortRange
+	flags   []string
+	inside  *syscall.SysProcAttr // of the keeper's process
+	program string               // the keeper's, when it is not the one under test
+	before  string               // shell line that runs before the keeper, in its process
 
 	keeper  *exec.Cmd
 	gone    chan struct{}
@@ -80,6 +81,9 @@ func (r *rig) launch() {
 	args := []string{"daemon", "--listen", "127.0.0.1:0", "--gateway-listen", "127.0.0.1:0",
 		"--ports", fmt.Sprintf("%d-%d", r.ports.First, r.ports.Last)}
 	cmd := r.command(append(args, r.flags...)...)
+	if r.program != "" {
+		cmd.Path, cmd.Args[0] = r.program, r.program
+	}
 	if r.before != "" {
 		cmd.Path, cmd.Args = "/bin/sh", append([]string{"sh", "-c", r.before + ` && exec "$0" "$@"`}, cmd.Args...)
 	}
@@ -166,7 +170,7 @@ func (r *rig) nothingLeft(groups []string) {
 	if left := r.processes(); len(left) > 0 {
 		r.t.Errorf("left running: %v", left)
 	}
-	for _, pattern := range []string{"run/*.sock", "run/daemon.json", "run/fifo/*", "run/instances/*"} {
+	for _, pattern := range []string{"run/*.sock", "run/daemon.json", "run/instances/*"} {
 		if found, err := filepath.Glob(filepath.Join(r.data, pattern)); err != nil || len(found) > 0 {
 			r.t.Errorf("left in the data directory: %v %v", found, err)
 		}

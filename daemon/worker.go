@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"aictl/configs"
@@ -20,11 +23,15 @@ type WorkerOptions struct {
 	Version string
 	Commit  string
 	Logger  *slog.Logger
+	Relog   func(configs.LogSettings) // makes Logger follow changed settings; may be nil
 }
 
 // RunWorker is the daemon process, a child of the keeper that inherits its listeners. It returns after ctx has ended and
 // everything is written. An error that matches ErrRefused calls for the exit code ExitRefused.
 func RunWorker(ctx context.Context, s configs.Settings, o WorkerOptions) error {
+	leave := make(chan os.Signal, 1)
+	signal.Notify(leave, syscall.SIGUSR2)
+	defer signal.Stop(leave)
 	listeners, err := procs.InheritedListeners()
 	if err != nil {
 		return err
@@ -32,7 +39,10 @@ func RunWorker(ctx context.Context, s configs.Settings, o WorkerOptions) error {
 	if len(listeners) == 0 {
 		return fmt.Errorf("%w: it has to be started by `aictl daemon`, not by hand", ErrRefused)
 	}
-	d, err := New(ctx, Config{Settings: s, Listeners: listeners, Version: o.Version, Commit: o.Commit, Logger: o.Logger})
+	if err := standBy(ctx, Layout{s.DataDir}); err != nil {
+		return err
+	}
+	d, err := New(ctx, Config{Settings: s, Listeners: listeners, Version: o.Version, Commit: o.Commit, Logger: o.Logger, Relog: o.Relog, Leave: leave})
 	if hopeless(err) {
 		return fmt.Errorf("%w: %w", ErrRefused, err)
 	}
@@ -55,26 +65,31 @@ func hopeless(err error) bool {
 // sweepEvery is how often old day files are looked for.
 const sweepEvery = time.Hour
 
-// retain removes day files older than the retention, now and every hour.
+// retain removes day files older than the retention: now, every hour, and when the settings give another.
 func (d *Daemon) retain(ctx context.Context) error {
-	keep := time.Duration(d.cfg.Settings.Recorder.Retention)
-	if keep <= 0 {
-		return nil
-	}
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
 	for {
-		swept, err := d.archive.Sweep(ctx, time.Now().Add(-keep))
-		switch {
-		case err != nil && ctx.Err() == nil:
-			d.log.Error("remove old records", "err", err)
-		case len(swept.Days) > 0:
-			d.log.Info("removed old records", "days", swept.Days, "bytes", swept.Bytes)
-		}
+		d.sweep(ctx, time.Duration(d.settings.current().Recorder.Retention))
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
+		case <-d.sweepNow:
 		}
+	}
+}
+
+// sweep removes day files older than keep; 0 keeps all.
+func (d *Daemon) sweep(ctx context.Context, keep time.Duration) {
+	if keep <= 0 {
+		return
+	}
+	swept, err := d.archive.Sweep(ctx, time.Now().Add(-keep))
+	switch {
+	case err != nil && ctx.Err() == nil:
+		d.log.Error("remove old records", "err", err)
+	case len(swept.Days) > 0:
+		d.log.Info("removed old records", "days", swept.Days, "bytes", swept.Bytes)
 	}
 }

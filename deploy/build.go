@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,7 +11,9 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 
 	"aictl/configs"
 	"aictl/deploy/envs"
@@ -64,45 +67,71 @@ func (r *runner) checkout(ctx context.Context) (string, error) {
 
 // readManifest reads the manifest at the commit, and with it learns the service's name and settings.
 func (r *runner) readManifest(ctx context.Context) (string, error) {
-	root, err := os.OpenRoot(r.tree())
+	found, err := readCheckout(r.tree(), r.dep.Source.Subdir)
 	if err != nil {
 		return "", err
 	}
-	defer root.Close()
-	m, file, err := findManifest(root, clean(r.dep.Source.Subdir))
-	if err != nil {
-		return "", err
-	}
-	if r.dep.Source.Subdir != "" {
-		m.Subdir = r.dep.Source.Subdir
-	}
-	m.Subdir = clean(m.Subdir)
-	if err := confined(root, m.Subdir); err != nil {
-		return "", fmt.Errorf("subdir %s: %w", m.Subdir, err)
-	}
-	if m.Name != "" && m.Name != r.dep.Service && !r.want.Named {
-		if err := r.rename(ctx, m.Name); err != nil {
+	if name := found.manifest.Name; name != "" && name != r.dep.Service && !r.want.Named {
+		if err := r.rename(ctx, name); err != nil {
 			return "", err
 		}
 		if err := r.takeSlot(ctx); err != nil {
 			return "", err
 		}
 	}
-	m.Name = r.dep.Service
-	work := filepath.Join(r.tree(), m.Subdir)
-	m.Runtime = envs.Runtime(*m, work)
-	argv, from, err := envs.Pick(*m, work)
+	r.manifest, r.release.Argv = found.manifest, found.argv
+	r.manifest.Name = r.dep.Service
+	if err := errors.Join(r.checkJob(), r.checkOrder(ctx), r.checkLimits(ctx)); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s; %s, started by %s", cmp.Or(found.file, "no "+configs.ManifestFile), r.manifest.Runtime, found.from), r.settle(ctx)
+}
+
+// checkJob refuses what a service that ends cannot have, and the manifest alone does not tell.
+func (r *runner) checkJob() error {
+	if !r.manifest.Job() {
+		return nil
+	}
+	if n := r.want.Replicas; n != nil && *n != 1 {
+		return fmt.Errorf("%d replicas: a %s service runs once at a time: leave --replicas out", *n, r.manifest.Kind)
+	}
+	if slices.ContainsFunc(r.release.Argv, func(arg string) bool { return strings.Contains(arg, "{port}") }) {
+		return fmt.Errorf("its command wants a port, which a %s service does not have: write another command into %s", r.manifest.Kind, configs.ManifestFile)
+	}
+	return nil
+}
+
+// checkout is what a commit's files say: the manifest, the file it is in ("" for none), the command and where that is from.
+type checkout struct {
+	manifest configs.Manifest
+	file     string
+	argv     []string
+	from     string
+}
+
+// readCheckout reads the manifest of the checkout at tree; sub, when set, is stronger than its subdir.
+func readCheckout(tree, sub string) (out checkout, err error) {
+	root, err := os.OpenRoot(tree)
 	if err != nil {
-		return "", err
+		return out, err
 	}
-	r.manifest, r.release.Argv = *m, argv
-	if err := r.checkOrder(ctx); err != nil {
-		return "", err
+	defer func() { err = errors.Join(err, root.Close()) }()
+	m, file, err := findManifest(root, clean(sub))
+	if err != nil {
+		return out, err
 	}
-	if file == "" {
-		file = "no " + configs.ManifestFile
+	if sub != "" {
+		m.Subdir = sub
 	}
-	return fmt.Sprintf("%s; %s, started by %s", file, m.Runtime, from), r.settle(ctx)
+	m.Subdir = clean(m.Subdir)
+	if err := confined(root, m.Subdir); err != nil {
+		return out, fmt.Errorf("subdir %s: %w", m.Subdir, err)
+	}
+	work := filepath.Join(tree, m.Subdir)
+	m.Runtime = envs.Runtime(*m, work)
+	out.manifest, out.file = *m, file
+	out.argv, out.from, err = envs.Pick(*m, work)
+	return out, err
 }
 
 // checkOrder warns of services that this one shall be started after and that are none, and refuses cycles.
@@ -238,6 +267,8 @@ func (r *runner) settle(ctx context.Context) error {
 // replicas is how many instances to start: what was asked for now, what a user pinned, else the manifest's number.
 func (r *runner) replicas(svc store.Service) int {
 	switch {
+	case r.manifest.Job():
+		return 1
 	case r.want.Replicas != nil:
 		return *r.want.Replicas
 	case svc.ReplicasPinned:

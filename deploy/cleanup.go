@@ -30,7 +30,7 @@ func (d *Deployer) Clean(ctx context.Context) ([]string, error) {
 		if err != nil {
 			return gone, err
 		}
-		drop := surplus(all, svc, d.Keep)
+		drop := surplus(all, svc, d.keep())
 		for _, rel := range all {
 			dir := d.releaseDir(svc.Name, rel.ID)
 			if !drop[rel.ID] || d.inWork[dir] {

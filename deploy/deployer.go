@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"aictl/configs"
@@ -36,15 +37,18 @@ type Deps struct {
 	Envs    *envs.Builder
 	Lines   func(instance string, n int) []string
 	// Order says what is wrong with starting a service after others; its error fails the deploy. May be nil.
-	Order  func(ctx context.Context, service string, after []string) (warnings []string, err error)
-	Notify func(Event)  // gets every change of state of a deploy and its steps; must not wait. May be nil
-	HTTP   *http.Client // asks instances for their interface
-	Logger *slog.Logger
-	Dirs   Dirs
-	Slots  int
-	Keep   int
-	Limits Limits
-	Now    func() time.Time
+	Order func(ctx context.Context, service string, after []string) (warnings []string, err error)
+	// Enforce says what this machine cannot do of what a manifest asks for its processes: warnings for limits it does not hold
+	// them to, an error for what keeps them from starting. May be nil.
+	Enforce func(ctx context.Context, m configs.Manifest) (warnings []string, err error)
+	Notify  func(Event)  // gets every change of state of a deploy and its steps; must not wait. May be nil
+	HTTP    *http.Client // asks instances for their interface
+	Logger  *slog.Logger
+	Dirs    Dirs
+	Slots   int
+	Keep    int
+	Limits  Limits
+	Now     func() time.Time
 }
 
 // Limits bound the steps of a deploy in time; a zero field is its default. Waiting for another deploy does not count.
@@ -76,13 +80,15 @@ type Deployer struct {
 	Deps
 	log   *slog.Logger
 	hub   *hub
-	build chan struct{} // one token per build slot
+	build *slots
 	wake  chan struct{}
 
 	mu        sync.Mutex
 	jobs      map[int64]context.CancelCauseFunc // the running deploys
 	committed map[int64]bool                    // running deploys that Cancel is too late for
 	ended     chan struct{}                     // closed and replaced whenever a deploy ends
+
+	tuned atomic.Pointer[tuning]
 
 	files  sync.Mutex      // held while releases are put in place or cleaned up
 	inWork map[string]bool // folders of releases that deploys under way use; guarded by files
@@ -112,7 +118,7 @@ func New(d Deps) *Deployer {
 	events := newHub()
 	events.notify = d.Notify
 	return &Deployer{
-		Deps: d, log: d.Logger, hub: events, build: make(chan struct{}, d.Slots), wake: make(chan struct{}, 1),
+		Deps: d, log: d.Logger, hub: events, build: newSlots(d.Slots), wake: make(chan struct{}, 1),
 		jobs: map[int64]context.CancelCauseFunc{}, committed: map[int64]bool{}, ended: make(chan struct{}),
 		inWork: map[string]bool{},
 	}

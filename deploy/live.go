@@ -48,12 +48,19 @@ func (r *runner) start(ctx context.Context) (string, error) {
 		return "", err
 	}
 	r.out.hide(secretsOf(svc.Env)...)
+	if err := r.admit(); err != nil {
+		return "", err
+	}
 	if r.started, err = r.Fleet.Launch(ctx, svc.Name, r.release.ID, r.replicas(svc)); err != nil {
 		return "", err
 	}
 	var where []string
 	for _, i := range r.started {
 		r.ids = append(r.ids, i.ID)
+		if i.Port == 0 {
+			where = append(where, i.ID)
+			continue
+		}
 		where = append(where, fmt.Sprintf("%s on port %d", i.ID, i.Port))
 	}
 	ids := r.ids
@@ -64,15 +71,26 @@ func (r *runner) start(ctx context.Context) (string, error) {
 	return strings.Join(where, ", "), nil
 }
 
-// healthLimit is the time after which a candidate cannot become healthy any more.
+// runs reports whether the deploy runs a job to its end before it makes it live.
+func (r *runner) runs() bool {
+	return r.manifest.Kind == configs.KindOneshot || r.manifest.Kind == configs.KindCron && r.manifest.RunOnDeploy
+}
+
+// healthLimit is the time after which a candidate cannot become healthy any more, or a job's run has taken too long.
 func (r *runner) healthLimit() time.Duration {
 	h := r.manifest.Health
+	if r.manifest.Job() {
+		return time.Duration(h.StartPeriod)
+	}
 	return time.Duration(h.StartPeriod) + time.Duration(h.Failures)*(time.Duration(h.Interval)+time.Duration(h.Timeout)) + time.Minute
 }
 
 func (r *runner) health(ctx context.Context) (string, error) {
 	begun := r.Now()
 	err := r.Fleet.AwaitHealthy(ctx, r.ids, r.progress(ctx))
+	if err == nil && r.manifest.Job() {
+		return "succeeded after " + r.Now().Sub(begun).Round(10*time.Millisecond).String(), nil
+	}
 	if err == nil {
 		return "healthy after " + r.Now().Sub(begun).Round(10*time.Millisecond).String(), nil
 	}
@@ -95,7 +113,7 @@ func (r *runner) switchOver(ctx context.Context) (string, error) {
 	if err := r.commitTo(ctx); err != nil {
 		return "", err
 	}
-	sure, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.Limits.Switch)
+	sure, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.limits().Switch)
 	defer cancel()
 	old, err := r.Fleet.Switch(sure, r.dep.Service, r.release.ID, r.ids)
 	if err != nil {
@@ -113,7 +131,7 @@ func (r *runner) switchOver(ctx context.Context) (string, error) {
 	if err != nil {
 		r.warn(ctx, "the service's replicas and groups are not stored: "+err.Error())
 	}
-	if r.manifest.Strategy == configs.Recreate { // they are stopped; what is left is to forget them
+	if r.manifest.Strategy == configs.Recreate && !r.manifest.Job() { // they are stopped; what is left is to forget them
 		if err := r.Fleet.Retire(sure, r.old); err != nil {
 			r.warn(ctx, "old instances not removed: "+err.Error())
 		}

@@ -26,8 +26,23 @@ type origin struct {
 
 func (o origin) Warnings() []string { return o.warnings }
 
+// tree is a directory's files as they are: whatever its ref is called, there is one commit.
+type tree struct{ origin }
+
+// Resolve implements Repository.
+func (t tree) Resolve(ctx context.Context, _ string) (string, error) {
+	return t.origin.Resolve(ctx, "")
+}
+
 // Open implements Sources. The configured Gitea's token is sent to that Gitea only.
 func (o *Origins) Open(ctx context.Context, src store.Source) (Repository, error) {
+	if src.Kind == SourceDir && src.Ref == gitea.WorkTree {
+		m, warnings, err := o.Mirrors.OpenTree(ctx, src.URL)
+		if err != nil {
+			return nil, err
+		}
+		return tree{origin{m, warnings}}, nil
+	}
 	if src.Kind == SourceDir {
 		m, warnings, err := o.Mirrors.OpenDir(ctx, src.URL)
 		if err != nil {

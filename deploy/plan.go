@@ -8,6 +8,8 @@ type facts struct {
 	Strategy configs.Strategy
 	Live     bool // another release is live
 	Hook     bool
+	Job      configs.Kind // oneshot or cron, "" for a service that runs all the time
+	Runs     bool         // of a job: the deploy runs it
 }
 
 // planned is a step to take, or to skip with a reason.
@@ -28,14 +30,19 @@ func plan(f facts) []planned {
 		add(StepEnvironment, "")
 		add(StepHook, unless(f.Hook, "no release hook"))
 	}
-	if f.Strategy == configs.Recreate {
+	inPlace := f.Strategy == configs.Recreate && f.Job == "" // a job's old release stays until the new one has succeeded
+	if inPlace {
 		add(StepDrain, unless(f.Live, "nothing is live"))
 	}
 	add(StepStart, "")
-	add(StepHealth, "")
-	add(StepInterface, unless(f.Kind != KindRollback, "checked when it was deployed"))
+	add(StepHealth, unless(f.Job == "" || f.Runs, "it runs by its schedule"))
+	noInterface := unless(f.Kind != KindRollback, "checked when it was deployed")
+	if f.Job != "" {
+		noInterface = "it serves no requests"
+	}
+	add(StepInterface, noInterface)
 	add(StepSwitch, "")
-	if f.Strategy != configs.Recreate {
+	if !inPlace {
 		add(StepDrain, unless(f.Live, "nothing was live"))
 	}
 	return out

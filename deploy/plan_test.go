@@ -16,6 +16,11 @@ func TestPlan(t *testing.T) {
 		"with a hook":        {facts{Kind: KindDeploy, Hook: true, Live: true}, "fetch checkout manifest environment hook start health interface switch drain"},
 		"recreate":           {facts{Kind: KindDeploy, Strategy: configs.Recreate, Live: true}, "fetch checkout manifest environment -hook drain start health interface switch"},
 		"recreate, first":    {facts{Kind: KindDeploy, Strategy: configs.Recreate}, "fetch checkout manifest environment -hook -drain start health interface switch"},
+		"oneshot":            {facts{Kind: KindDeploy, Job: configs.KindOneshot, Runs: true, Live: true}, "fetch checkout manifest environment -hook start health -interface switch drain"},
+		"oneshot, recreate":  {facts{Kind: KindDeploy, Strategy: configs.Recreate, Job: configs.KindOneshot, Runs: true, Live: true}, "fetch checkout manifest environment -hook start health -interface switch drain"},
+		"cron":               {facts{Kind: KindDeploy, Job: configs.KindCron}, "fetch checkout manifest environment -hook start -health -interface switch -drain"},
+		"cron, run first":    {facts{Kind: KindDeploy, Job: configs.KindCron, Runs: true}, "fetch checkout manifest environment -hook start health -interface switch -drain"},
+		"rollback of a cron": {facts{Kind: KindRollback, Job: configs.KindCron, Live: true}, "start -health -interface switch drain"},
 		"rollback":           {facts{Kind: KindRollback, Live: true, Hook: true}, "start health -interface switch drain"},
 		"rollback, recreate": {facts{Kind: KindRollback, Strategy: configs.Recreate, Live: true}, "drain start health -interface switch"},
 	} {

@@ -83,7 +83,7 @@ func secretsOf(env map[string]string) []string {
 
 // failed takes everything back and says how the deploy ended.
 func (r *runner) failed(ctx context.Context, err error) (store.DeployState, string, string) {
-	back, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.Limits.Drain)
+	back, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.limits().Drain)
 	defer cancel()
 	for _, f := range slices.Backward(r.undo) {
 		if uerr := f(back); uerr != nil {
@@ -126,6 +126,9 @@ func (r *runner) steps(ctx context.Context) error {
 // facts are what is known once the manifest is.
 func (r *runner) facts(ctx context.Context) facts {
 	f := facts{Kind: r.dep.Kind, Strategy: r.manifest.Strategy, Hook: r.manifest.Hooks.Release != ""}
+	if r.manifest.Job() {
+		f.Job, f.Runs = r.manifest.Kind, r.runs()
+	}
 	if svc, err := r.Store.Service(ctx, r.dep.Service); err == nil {
 		f.Live = svc.Release != ""
 	}
@@ -141,25 +144,25 @@ type action struct {
 func (r *runner) action(name string) action {
 	switch name {
 	case StepFetch:
-		return action{r.fetch, r.Limits.Fetch}
+		return action{r.fetch, r.limits().Fetch}
 	case StepCheckout:
-		return action{r.checkout, r.Limits.Checkout}
+		return action{r.checkout, r.limits().Checkout}
 	case StepManifest:
 		return action{r.readManifest, 0} // it may wait for another deploy
 	case StepEnvironment:
-		return action{r.environment, r.Limits.Environment}
+		return action{r.environment, r.limits().Environment}
 	case StepHook:
-		return action{r.hook, r.Limits.Hook}
+		return action{r.hook, r.limits().Hook}
 	case StepStart:
-		return action{r.start, r.Limits.Start}
+		return action{r.start, r.limits().Start}
 	case StepHealth:
 		return action{r.health, r.healthLimit()}
 	case StepInterface:
-		return action{r.checkInterface, r.Limits.Start}
+		return action{r.checkInterface, r.limits().Start}
 	case StepSwitch:
-		return action{r.switchOver, r.Limits.Switch}
+		return action{r.switchOver, r.limits().Switch}
 	}
-	return action{r.drain, r.Limits.Drain}
+	return action{r.drain, r.limits().Drain}
 }
 
 // take carries out one step and keeps its row.
@@ -260,15 +263,8 @@ func (r *runner) takeSlot(ctx context.Context) error {
 	if r.slot {
 		return nil
 	}
-	select {
-	case r.build <- struct{}{}:
-	default:
-		r.progress(ctx)("waits for another build")
-		select {
-		case r.build <- struct{}{}:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
+	if err := r.build.take(ctx, func() { r.progress(ctx)("waits for another build") }); err != nil {
+		return err
 	}
 	r.slot = true
 	return nil
@@ -276,7 +272,7 @@ func (r *runner) takeSlot(ctx context.Context) error {
 
 func (r *runner) freeSlot() {
 	if r.slot {
-		<-r.build
+		r.build.put()
 		r.slot = false
 	}
 }

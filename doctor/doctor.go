@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"time"
+
+	"aictl/procs"
 )
 
 // Verdict is the outcome of a check.
@@ -79,6 +81,8 @@ type Kernel interface {
 	Clock() (now time.Time, synchronised bool, err error)
 	// UID is the effective user id.
 	UID() int
+	// Enforceable says which limits on instances can be enforced.
+	Enforceable() []procs.Enforcement
 }
 
 // Disk is the room on a file system, in bytes and inodes.
@@ -108,10 +112,9 @@ func Run(ctx context.Context, sys System, opts Options) []Result {
 		checkDataDir(sys, opts),
 		checkDisk(sys, opts),
 		checkFiles(sys),
-		checkCgroups(sys),
-		checkClock(sys),
 	}
-	return append(results, daemon)
+	results = append(results, checkLimits(sys)...)
+	return append(results, checkClock(sys), daemon)
 }
 
 // Worst is the worst verdict of all results; OK without any.

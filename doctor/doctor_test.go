@@ -6,11 +6,14 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"testing/fstest"
 	"time"
+
+	"aictl/procs"
 )
 
 func options() Options {
@@ -27,7 +30,7 @@ func TestSoundMachineHasNothingToMend(t *testing.T) {
 			t.Errorf("%s: %s %q, to mend: %q", r.Check, r.Verdict, r.Detail, r.Mend)
 		}
 	}
-	if len(results) != 12 || Worst(results) != OK {
+	if len(results) != 15 || Worst(results) != OK {
 		t.Errorf("%d results, worst %s", len(results), Worst(results))
 	}
 }
@@ -94,11 +97,12 @@ func TestFaults(t *testing.T) {
 		{"disk unknown", func(m *machine) { m.diskErr = errors.New("boom") }, nil, "disk", Warn, "cannot be measured: boom", ""},
 		{"no files", func(m *machine) { m.hard = 100 }, nil, "open-files", Fail, "at most 100", "LimitNOFILE"},
 		{"few files", func(m *machine) { m.hard = 1024 }, nil, "open-files", Warn, "at most 1024", "LimitNOFILE"},
-		{"no cgroups", func(m *machine) { delete(m.files, "sys/fs/cgroup/cgroup.controllers") }, nil, "cgroups", Warn, "no cgroups here", "mount"},
-		{"cgroup without memory", func(m *machine) {
-			m.files["sys/fs/cgroup/cgroup.controllers"] = &fstest.MapFile{Data: []byte("cpu pids")}
-		}, nil, "cgroups", Warn, "without memory", "Delegate=yes"},
-		{"cgroup of a user", func(m *machine) { m.uid = 1000 }, nil, "cgroups", Warn, "delegated", "Delegate=yes"},
+		{"no memory controller", func(m *machine) {
+			m.limits[0] = procs.Enforcement{Limit: "memory", Why: errors.New("no memory controller")}
+		}, nil, "memory", Warn, "resources.memory is not enforced here: no memory controller", "Delegate=yes"},
+		{"a user's pids", func(m *machine) {
+			m.uid, m.limits[2] = 1000, procs.Enforcement{Limit: "pids", Why: errors.New("no permission")}
+		}, nil, "pids", Warn, "no permission", "run it as root"},
 		{"clock in the past", func(m *machine) { m.now = time.Unix(0, 0) }, nil, "clock", Fail, "1970", "timedatectl"},
 		{"clock alone", func(m *machine) { m.notSynced = true }, nil, "clock", Warn, "nothing keeps the clock right", "timedatectl"},
 		{"no daemon", nil, noDaemon, "daemon", Warn, "connection refused", "aictl daemon"},
@@ -126,22 +130,21 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-func TestCgroupV1(t *testing.T) {
+// Every limit has its line, and so has what services can run as.
+func TestLimitsAreToldOneByOne(t *testing.T) {
 	m := sound()
-	delete(m.files, "sys/fs/cgroup/cgroup.controllers")
-	for _, c := range limitControllers {
-		m.files["sys/fs/cgroup/"+c] = &fstest.MapFile{Mode: fs.ModeDir | 0o755}
+	var told []string
+	for _, r := range checkLimits(m) {
+		told = append(told, r.Check+": "+r.Detail.String())
 	}
-	if r := checkCgroups(m); r.Verdict != OK {
-		t.Errorf("all controllers: %s %q", r.Verdict, r.Detail)
+	want := []string{"memory: resources.memory is enforced by cgroup v2", "cpus: resources.cpus is enforced by cgroup v2",
+		"pids: resources.pids is enforced by cgroup v1", "users: services may run as other users (process.user)"}
+	if !slices.Equal(told, want) {
+		t.Errorf("%q", told)
 	}
 	m.uid = 1000
-	if r := checkCgroups(m); r.Verdict != Warn || !strings.Contains(r.Detail.String(), "may not change") {
-		t.Errorf("a user's: %s %q", r.Verdict, r.Detail)
-	}
-	delete(m.files, "sys/fs/cgroup/pids")
-	if r := checkCgroups(m); r.Verdict != Warn || !strings.Contains(r.Detail.String(), "without pids") {
-		t.Errorf("no pids: %s %q", r.Verdict, r.Detail)
+	if r := checkLimits(m)[3]; r.Verdict != OK || !strings.Contains(r.Detail.String(), "process.user needs root") {
+		t.Errorf("%+v", r)
 	}
 }
 

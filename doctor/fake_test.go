@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing/fstest"
 	"time"
+
+	"aictl/procs"
 )
 
 // output is what a program of the fake machine prints.
@@ -31,6 +33,7 @@ type machine struct {
 	notSynced   bool
 	clockErr    error
 	uid         int
+	limits      []procs.Enforcement
 }
 
 // sound is a machine on which every check is happy.
@@ -45,12 +48,12 @@ func sound() *machine {
 		files: fstest.MapFS{
 			"data":                                  dir,
 			"proc/sys/net/ipv4/ip_local_port_range": {Data: []byte("32768\t60999\n")},
-			"sys/fs/cgroup/cgroup.controllers":      {Data: []byte("cpuset cpu io memory pids\n")},
 		},
 		bind: func(string) error { return nil },
 		disk: Disk{Free: 100 * gib, Total: 200 * gib, FreeInodes: 1e6, HasInodeCount: true},
 		soft: 1024, hard: 65536,
-		now: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC),
+		limits: []procs.Enforcement{{Limit: "memory", How: "cgroup v2"}, {Limit: "cpus", How: "cgroup v2"}, {Limit: "pids", How: "cgroup v1"}},
+		now:    time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC),
 	}
 }
 
@@ -85,6 +88,7 @@ func (m *machine) Bind(addr string) error            { return m.bind(addr) }
 func (m *machine) Disk(string) (Disk, error)         { return m.disk, m.diskErr }
 func (m *machine) OpenFiles() (a, b uint64, e error) { return m.soft, m.hard, m.limitErr }
 func (m *machine) UID() int                          { return m.uid }
+func (m *machine) Enforceable() []procs.Enforcement  { return m.limits }
 func (m *machine) Clock() (time.Time, bool, error)   { return m.now, !m.notSynced, m.clockErr }
 
 func taken(addrs ...string) func(string) error {

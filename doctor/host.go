@@ -4,9 +4,6 @@ import (
 	"errors"
 	"io/fs"
 	"path/filepath"
-	"slices"
-	"strings"
-	"syscall"
 	"time"
 )
 
@@ -121,49 +118,22 @@ func checkClock(sys Kernel) Result {
 	return ok(check, say("synchronised, %s", now.Format(time.DateTime)))
 }
 
-// limitControllers are what resource limits of services need.
-var limitControllers = []string{"memory", "cpu", "pids"}
-
-func checkCgroups(sys System) Result {
-	const check = "cgroups"
-	if text, err := sys.ReadFile("/sys/fs/cgroup/cgroup.controllers"); err == nil {
-		return checkCgroupV2(sys, check, strings.Fields(string(text)))
-	}
-	var have, missing []string
-	for _, c := range limitControllers {
-		if _, err := sys.Stat("/sys/fs/cgroup/" + c); err == nil {
-			have = append(have, c)
-		} else {
-			missing = append(missing, c)
+// checkLimits has a line for each limit that a manifest can set on all processes of an instance together.
+func checkLimits(sys Kernel) []Result {
+	var results []Result
+	for _, e := range sys.Enforceable() {
+		if e.How != "" {
+			results = append(results, ok(e.Limit, say("resources.%s is enforced by %s", e.Limit, e.How)))
+			continue
 		}
-	}
-	mend := say("boot with systemd.unified_cgroup_hierarchy=1")
-	switch {
-	case len(have) == 0:
-		return warn(check, say("no cgroups here; memory, CPU and process limits are not enforced"),
-			say("in a container, mount /sys/fs/cgroup and run with --cgroupns=private"))
-	case len(missing) > 0:
-		return warn(check, say("cgroup v1 without %s; those limits are not enforced", strings.Join(missing, ", ")), mend)
-	case sys.UID() != 0 || errors.Is(sys.Writable("/sys/fs/cgroup/memory"), syscall.EROFS):
-		return warn(check, say("cgroup v1 that this user may not change; limits are not enforced"), mend)
-	}
-	return ok(check, say("v1 with %s", strings.Join(have, ", ")))
-}
-
-func checkCgroupV2(sys System, check string, have []string) Result {
-	var missing []string
-	for _, c := range limitControllers {
-		if !slices.Contains(have, c) {
-			missing = append(missing, c)
+		mend := say("run it as a unit with Delegate=yes; in a container, mount /sys/fs/cgroup writable and use --cgroupns=private")
+		if sys.UID() != 0 {
+			mend = say("run it as root, or as a unit of this user with Delegate=yes")
 		}
+		results = append(results, warn(e.Limit, say("resources.%s is not enforced here: %s", e.Limit, e.Why), mend))
 	}
-	if len(missing) > 0 {
-		return warn(check, say("cgroup v2 without %s; those limits are not enforced", strings.Join(missing, ", ")),
-			say("let the unit have them: Delegate=yes"))
+	if sys.UID() == 0 {
+		return append(results, ok("users", say("services may run as other users (process.user)")))
 	}
-	if sys.UID() != 0 {
-		return warn(check, say("cgroup v2; a user's own daemon needs a delegated part of it for limits"),
-			say("run it as a unit with Delegate=yes"))
-	}
-	return ok(check, say("v2 with %s", strings.Join(limitControllers, ", ")))
+	return append(results, ok("users", say("services run as this user; process.user needs root")))
 }

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"aictl/procs"
 )
 
 // Machine is the System this program runs on.
@@ -93,3 +95,6 @@ func (Machine) Clock() (time.Time, bool, error) {
 
 // UID is the effective user id.
 func (Machine) UID() int { return os.Geteuid() }
+
+// Enforceable asks the kernel for its cgroups.
+func (Machine) Enforceable() []procs.Enforcement { return procs.Enforceable() }

@@ -82,7 +82,7 @@ func (x *exchange) pickTarget() bool {
 			x.target, x.load = target, l
 			return true
 		}
-		now := x.g.table.Load().routes[x.route.Service]
+		now := x.g.table.find(x.route.Service)
 		if now == nil || now == x.route {
 			return false
 		}
@@ -92,7 +92,7 @@ func (x *exchange) pickTarget() bool {
 
 // retarget moves x to another target than the one it could not reach.
 func (x *exchange) retarget() bool {
-	rt := x.g.table.Load().routes[x.route.Service]
+	rt := x.g.table.find(x.route.Service)
 	if rt == nil {
 		return false
 	}

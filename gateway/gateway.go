@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"aictl/configs"
@@ -36,6 +35,7 @@ type Options struct {
 	ReadHeaderTimeout time.Duration // for a client's request head; default 10 s
 	IdleTimeout       time.Duration // of a client's connection between requests; default 2 min
 	StopTimeout       time.Duration // how long Serve waits for running requests at its end; default 10 s
+	Linger            time.Duration // how long connections without a request stay open after Leave; default 5 s
 	MaxHeaderBytes    int           // of a request head; default 64 KiB
 }
 
@@ -50,6 +50,7 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.ReadHeaderTimeout, 10*time.Second)
 	setDefault(&o.IdleTimeout, 2*time.Minute)
 	setDefault(&o.StopTimeout, 10*time.Second)
+	setDefault(&o.Linger, 5*time.Second)
 	setDefault(&o.MaxHeaderBytes, 64<<10)
 	return o
 }
@@ -69,7 +70,8 @@ type Gateway struct {
 
 	watch watch
 
-	table  atomic.Pointer[table]
+	leave  leave
+	table  *table
 	counts sync.Map         // *counts by service
 	mu     sync.Mutex       // one writer of the table and of loads
 	loads  map[string]*load // by instance, also of those that are on their way out
@@ -77,8 +79,7 @@ type Gateway struct {
 
 // New returns a gateway without routes.
 func New(rec Recorder, opt Options) *Gateway {
-	g := &Gateway{opt: opt.withDefaults(), rec: rec, loads: map[string]*load{}}
-	g.table.Store(&table{})
+	g := &Gateway{opt: opt.withDefaults(), rec: rec, table: newTable(), loads: map[string]*load{}, leave: newLeave()}
 	g.transport = newTransports(g.opt)
 	g.watch.timer = time.AfterFunc(time.Hour, g.look)
 	g.watch.timer.Stop()
@@ -100,7 +101,7 @@ func (g *Gateway) SetRoute(r Route) error {
 	g.counts.LoadOrStore(r.Service, new(counts))
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.swap(g.table.Load().with(newRoute(r, g.loadOf)))
+	g.swap(r.Service, newRoute(r, g.loadOf))
 	if err != nil {
 		return fmt.Errorf("set route: %w", err)
 	}
@@ -111,23 +112,37 @@ func (g *Gateway) SetRoute(r Route) error {
 func (g *Gateway) RemoveRoute(service string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.swap(g.table.Load().without(service))
+	g.swap(service, nil)
 	g.counts.Delete(service)
 }
 
-// swap puts t in force, then retires the instances it no longer names. A request that picked one of those from the old table
-// finds it retired and picks again, so that nothing reaches an instance after Drain saw it idle. Callers hold g.mu.
-func (g *Gateway) swap(t *table) {
-	live := t.instances()
-	for name, l := range g.loads {
-		if live[name] {
-			l.revive()
+// swap puts a service's new route in force, nil for none, then retires the instances that no route names any more. A request
+// that picked one of those from the old route finds it retired and picks again, so that nothing reaches an instance after
+// Drain saw it idle. Callers hold g.mu.
+func (g *Gateway) swap(service string, next *route) {
+	t, old := g.table, g.table.find(service)
+	if next != nil {
+		for k, target := range next.Targets {
+			t.named[target.Instance]++
+			delete(t.leaving, target.Instance)
+			next.loads[k].revive()
+		}
+		t.routes.Store(service, next)
+	} else {
+		t.routes.Delete(service)
+	}
+	if old != nil {
+		for _, target := range old.Targets {
+			if t.named[target.Instance]--; t.named[target.Instance] == 0 {
+				delete(t.named, target.Instance)
+				t.leaving[target.Instance] = true
+			}
 		}
 	}
-	g.table.Store(t)
-	for name, l := range g.loads {
-		if !live[name] && l.retire() == 0 {
-			delete(g.loads, name)
+	for instance := range t.leaving {
+		if g.loads[instance].retire() == 0 {
+			delete(g.loads, instance)
+			delete(t.leaving, instance)
 		}
 	}
 }
@@ -158,12 +173,15 @@ func (g *Gateway) findLoad(instance string) *load {
 
 // ServeHTTP answers one request and records it. The record takes the request's header over: nobody may read it afterwards.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("Upgrade") == "" {
+		g.lastAnswer(w)
+	}
 	service, rest, ok := splitPath(r)
 	if !ok {
 		notFound(w, "not_found", "", "this address serves /ai/<service>/<path>")
 		return
 	}
-	rt := g.table.Load().routes[service]
+	rt := g.table.find(service)
 	if rt == nil {
 		notFound(w, "unknown_service", service, "no service of this name is deployed here")
 		return

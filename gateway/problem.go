@@ -77,6 +77,10 @@ func (x *exchange) refuse() {
 	if reason == "" {
 		reason = "no healthy instance"
 	}
+	if x.route.Never {
+		x.answer(Problem{Status: http.StatusNotFound, Code: "serves_no_requests", Reason: reason, Detail: x.route.Service + " " + reason}, false)
+		return
+	}
 	x.answer(Problem{Status: http.StatusServiceUnavailable, Code: "service_unavailable", Reason: reason,
 		Detail: x.route.Service + " cannot serve now: " + reason}, true)
 }

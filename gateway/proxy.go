@@ -63,6 +63,7 @@ func modifyResponse(res *http.Response) error {
 		}
 		return nil
 	}
+	x.g.lastAnswer(x.w) // 1xx answers have cleared what was set before
 	if res.Body != http.NoBody {
 		x.response = &responseBody{ReadCloser: res.Body, flush: x.flush}
 		x.response.capture.init(x, res.ContentLength)

@@ -40,6 +40,7 @@ func (x *exchange) relay() {
 	x.began(x.call.Status, x.call.Header)
 	h := x.w.Header()
 	share(h, x.call.Header)
+	x.g.lastAnswer(x.w) // 1xx answers have cleared what was set before
 	x.mark()
 	announced := len(x.call.Trailer)
 	for name := range x.call.Trailer {

@@ -3,11 +3,12 @@ package gateway
 
 import "aictl/configs"
 
-// Route is how /ai/<Service>/… is served. With no Targets the answer is 503 with Reason.
+// Route is how /ai/<Service>/… is served. With no Targets the answer is 503 with Reason, or 404 when Never is set.
 type Route struct {
 	Service string
 	Targets []Target
 	Reason  string // why nothing can serve: "stopped", "starting: waiting for /health", …
+	Never   bool   // no instance will ever serve: the answer is 404
 	Record  configs.Record
 }
 

@@ -23,14 +23,17 @@ func (g *Gateway) Server() *http.Server {
 }
 
 // Serve answers requests on ln until ctx ends. Then it takes no new connection, waits up to Options.StopTimeout for running requests,
-// cuts the rest and says so with a *DrainError. Every record is handed over when it returns.
+// cuts the rest and says so with a *DrainError. Every record is handed over when it returns. It also returns after Leave.
 func (g *Gateway) Serve(ctx context.Context, ln net.Listener) error {
 	srv := g.Server()
+	srv.ConnState = g.leave.count
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(ln) }()
 	select {
 	case err := <-failed:
 		return fmt.Errorf("serve gateway on %s: %w", ln.Addr(), err)
+	case <-g.leave.begun:
+		return g.linger(ctx, srv, ln, failed)
 	case <-ctx.Done():
 	}
 	err := g.stop(srv)

@@ -1,13 +1,26 @@
 package gateway
 
 import (
-	"maps"
+	"sync"
 	"sync/atomic"
 )
 
-// table is immutable; a change makes a new one.
+// table holds the routes in force. A change costs the same however many there are: at a start of a thousand services
+// each of them changes its route several times.
 type table struct {
-	routes map[string]*route
+	routes  sync.Map        // *route by service
+	named   map[string]int  // by how many targets of routes an instance is named; guarded by the gateway's lock
+	leaving map[string]bool // instances that no route names and that were busy when last looked at; likewise
+}
+
+func newTable() *table { return &table{named: map[string]int{}, leaving: map[string]bool{}} }
+
+// find returns a service's route, nil when it has none.
+func (t *table) find(service string) *route {
+	if r, ok := t.routes.Load(service); ok {
+		return r.(*route)
+	}
+	return nil
 }
 
 // route is a Route with what is needed to choose among its targets.
@@ -23,31 +36,6 @@ func newRoute(r Route, loadOf func(instance string) *load) *route {
 		rt.loads = append(rt.loads, loadOf(t.Instance))
 	}
 	return rt
-}
-
-func (t *table) with(r *route) *table {
-	routes := maps.Clone(t.routes)
-	if routes == nil {
-		routes = map[string]*route{}
-	}
-	routes[r.Service] = r
-	return &table{routes: routes}
-}
-
-func (t *table) without(service string) *table {
-	routes := maps.Clone(t.routes)
-	delete(routes, service)
-	return &table{routes: routes}
-}
-
-func (t *table) instances() map[string]bool {
-	names := map[string]bool{}
-	for _, r := range t.routes {
-		for _, target := range r.Targets {
-			names[target.Instance] = true
-		}
-	}
-	return names
 }
 
 // pick enters x on the next target in turn that is not the one at avoid. ok is false when none takes it.

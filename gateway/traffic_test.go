@@ -17,7 +17,7 @@ func TestTraffic(t *testing.T) {
 		status, errors int64
 	}{{200, 0}, {404, 0}, {500, 1}, {503, 1}, {0, 1}} {
 		before := g.Traffic()["ocr"]
-		x := &exchange{Context: t.Context(), g: g, route: g.table.Load().routes["ocr"], status: int(tc.status)}
+		x := &exchange{Context: t.Context(), g: g, route: g.table.find("ocr"), status: int(tc.status)}
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
 		if err != nil {
 			t.Fatal(err)

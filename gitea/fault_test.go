@@ -118,7 +118,7 @@ func TestStalledTransferEndsWithItsContext(t *testing.T) {
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v", err)
 	}
-	if took := time.Since(begun); took > lateFetch+5*time.Second {
+	if took := time.Since(begun); took > lateFetch+25*time.Second {
 		t.Errorf("it took %s", took)
 	}
 	if _, err := m.Resolve(t.Context(), sha); err == nil {

@@ -44,9 +44,10 @@ func newIgnores(dir string) *ignores {
 	return g
 }
 
-// enter reads the .gitignore of the folder rel.
+// enter reads the ignore files of the folder rel.
 func (g *ignores) enter(rel string) {
 	g.read(filepath.Join(g.dir, rel, ".gitignore"), g.path(rel))
+	g.read(filepath.Join(g.dir, rel, IgnoreFile), g.path(rel))
 }
 
 // match reports whether the file or folder rel is ignored.

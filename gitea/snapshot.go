@@ -30,7 +30,7 @@ var skipped = []string{".git", ".venv", "venv", "node_modules", "__pycache__", "
 
 // OpenDir opens a folder of this machine: the root of a repository by its commits, with a warning for what is not
 // committed; any other folder by a snapshot of its files, which becomes a commit. The same content always gives the
-// same commit. .gitignore files are honoured, also those of a repository around the folder.
+// same commit. .gitignore and .aictlignore files are honoured, also those of a repository around the folder.
 func (ms *Mirrors) OpenDir(ctx context.Context, dir string) (m *Mirror, warnings []string, err error) {
 	info, err := os.Stat(dir)
 	if err != nil || !info.IsDir() {
@@ -51,22 +51,14 @@ func (ms *Mirrors) OpenDir(ctx context.Context, dir string) (m *Mirror, warnings
 		}
 		return m, warnings, nil
 	}
-	m, err = ms.openSnapshot(ctx, dir)
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := m.lock(ctx); err != nil {
-		return nil, nil, err
-	}
-	defer m.unlock()
-	warnings, err = m.snapshot(ctx, dir, MaxSnapshot)
-	return m, warnings, err
+	return ms.OpenTree(ctx, dir)
 }
 
-func (ms *Mirrors) openSnapshot(ctx context.Context, dir string) (*Mirror, error) {
+// openSnapshot opens the mirror for snapshots of dir; name tells it from others.
+func (ms *Mirrors) openSnapshot(ctx context.Context, dir, name string) (*Mirror, error) {
 	ms.mu.Lock()
 	defer ms.mu.Unlock()
-	at := ms.place(dir)
+	at := ms.place(name)
 	if m, ok := ms.open[at]; ok && m.frozen {
 		return m, nil
 	}
@@ -128,7 +120,7 @@ func (s *snapshot) tree(rel string) (plumbing.Hash, int, error) {
 	tree := &object.Tree{}
 	for _, e := range entries {
 		name := filepath.Join(rel, e.Name())
-		if slices.Contains(skipped, e.Name()) || s.ignore.match(name, e.IsDir()) {
+		if passing(e.Name()) || s.ignore.match(name, e.IsDir()) {
 			continue
 		}
 		te, ok, err := s.entry(e, name)

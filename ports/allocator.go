@@ -16,6 +16,7 @@ var ErrExhausted = errors.New("no port left")
 // refuse an owner that has another; Unlease of what is not there is no error.
 type Ledger interface {
 	Leases(ctx context.Context) (map[int]string, error) // owner by port
+	LeaseOf(ctx context.Context, owner string) (port int, ok bool, err error)
 	Lease(ctx context.Context, port int, owner string) error
 	Unlease(ctx context.Context, port int, owner string) error
 }
@@ -59,62 +60,52 @@ func New(r Range, l Ledger, o Options) (*Allocator, error) {
 // service can listen there; when a stranger took it meanwhile, owner moves to another. Do not call it while
 // owner's own process may be listening, which would look like a stranger: ask Kept then.
 func (a *Allocator) Acquire(ctx context.Context, owner string) (int, error) {
-	return a.alone(ctx, owner, func(leases map[int]string) (int, error) {
-		kept, has := portOf(leases, owner)
+	return a.alone(ctx, owner, func(kept int, has bool) (int, error) {
 		if has && a.ports.Contains(kept) && a.usable(kept) {
 			return kept, nil
 		}
-		return a.replace(ctx, leases, owner, kept, has)
+		return a.replace(ctx, owner, kept, has)
 	})
 }
 
 // Move gives owner another port than the one it has.
 func (a *Allocator) Move(ctx context.Context, owner string) (int, error) {
-	return a.alone(ctx, owner, func(leases map[int]string) (int, error) {
-		kept, has := portOf(leases, owner)
-		return a.replace(ctx, leases, owner, kept, has)
-	})
+	return a.alone(ctx, owner, func(kept int, has bool) (int, error) { return a.replace(ctx, owner, kept, has) })
 }
 
 // Kept returns the port owner has in the ledger, without looking at who listens there.
 func (a *Allocator) Kept(ctx context.Context, owner string) (port int, ok bool, err error) {
-	leases, err := a.ledger.Leases(ctx)
+	port, ok, err = a.ledger.LeaseOf(ctx, owner)
 	if err != nil {
 		return 0, false, fmt.Errorf("port of %s: %w", owner, err)
 	}
-	port, ok = portOf(leases, owner)
 	return port, ok, nil
 }
 
 // Release gives back what owner has; having nothing is no error.
 func (a *Allocator) Release(ctx context.Context, owner string) error {
-	_, err := a.alone(ctx, owner, func(leases map[int]string) (int, error) {
-		for port, by := range leases {
-			if by != owner {
-				continue
-			}
-			if err := a.ledger.Unlease(ctx, port, owner); err != nil {
-				return 0, err
-			}
+	_, err := a.alone(ctx, owner, func(kept int, has bool) (int, error) {
+		if !has {
+			return 0, nil
 		}
-		return 0, nil
+		return 0, a.ledger.Unlease(ctx, kept, owner)
 	})
 	return err
 }
 
-// alone runs f on the ledger as it is, with nobody else changing it.
-func (a *Allocator) alone(ctx context.Context, owner string, f func(map[int]string) (int, error)) (int, error) {
+// alone runs f on what owner has in the ledger, with nobody else changing it.
+func (a *Allocator) alone(ctx context.Context, owner string, f func(kept int, has bool) (int, error)) (int, error) {
 	select {
 	case a.turn <- struct{}{}:
 		defer func() { <-a.turn }()
 	case <-ctx.Done():
 		return 0, fmt.Errorf("port for %s: %w", owner, ctx.Err())
 	}
-	leases, err := a.ledger.Leases(ctx)
+	kept, has, err := a.ledger.LeaseOf(ctx, owner)
 	if err != nil {
 		return 0, fmt.Errorf("port for %s: %w", owner, err)
 	}
-	port, err := f(leases)
+	port, err := f(kept, has)
 	if err != nil {
 		return 0, fmt.Errorf("port for %s: %w", owner, err)
 	}
@@ -123,7 +114,11 @@ func (a *Allocator) alone(ctx context.Context, owner string, f func(map[int]stri
 
 // replace finds a new port before it lets the old one go: a full range leaves owner what it has. The old lease
 // ends first, for one owner has one port; a crash in between leaves owner with none, which Acquire mends.
-func (a *Allocator) replace(ctx context.Context, leases map[int]string, owner string, old int, has bool) (int, error) {
+func (a *Allocator) replace(ctx context.Context, owner string, old int, has bool) (int, error) {
+	leases, err := a.ledger.Leases(ctx)
+	if err != nil {
+		return 0, err
+	}
 	port, err := a.find(leases)
 	if err != nil {
 		return 0, err
@@ -220,13 +215,4 @@ func (a *Allocator) strangers(leases map[int]string) []string {
 		texts[i] = fmt.Sprintf("%d by %s", port, who)
 	}
 	return texts
-}
-
-func portOf(leases map[int]string, owner string) (int, bool) {
-	for port, by := range leases {
-		if by == owner {
-			return port, true
-		}
-	}
-	return 0, false
 }

@@ -23,6 +23,7 @@ type memory struct {
 	mu     sync.Mutex
 	owners map[int]string
 	fail   error
+	lists  int // how often the whole ledger was asked for
 }
 
 var errConflict = errors.New("conflict")
@@ -30,7 +31,24 @@ var errConflict = errors.New("conflict")
 func (m *memory) Leases(context.Context) (map[int]string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.lists++
 	return maps.Clone(m.owners), m.fail
+}
+
+func (m *memory) LeaseOf(_ context.Context, owner string) (int, bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	port, has := portOf(m.owners, owner)
+	return port, has, m.fail
+}
+
+func portOf(leases map[int]string, owner string) (int, bool) {
+	for port, by := range leases {
+		if by == owner {
+			return port, true
+		}
+	}
+	return 0, false
 }
 
 func (m *memory) Lease(_ context.Context, port int, owner string) error {
@@ -315,4 +333,24 @@ func FuzzListeners(f *testing.F) {
 			t.Fatalf("found %d sockets", len(inodes))
 		}
 	})
+}
+
+// TestKeptPortIsCheap: whoever has a port gets it again without a look at everybody else's, or a start of a thousand
+// services would read a million leases.
+func TestKeptPortIsCheap(t *testing.T) {
+	a, ledger, _ := newTest(t, Range{First: 8001, Last: 8999}, nil)
+	port, err := a.Acquire(t.Context(), "ocr/1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := ledger.lists
+	if again, err := a.Acquire(t.Context(), "ocr/1"); err != nil || again != port {
+		t.Errorf("got %d, %v; want %d", again, err, port)
+	}
+	if kept, ok, err := a.Kept(t.Context(), "ocr/1"); err != nil || !ok || kept != port {
+		t.Errorf("kept %d, %t, %v; want %d", kept, ok, err, port)
+	}
+	if ledger.lists != before {
+		t.Errorf("the whole ledger was read %d times", ledger.lists-before)
+	}
 }

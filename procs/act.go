@@ -18,8 +18,7 @@ func (i *instance) act(a Action) {
 	case ActKillTree, ActAwaitTree:
 		i.endTree(a.Kind == ActKillTree)
 	case ActArm:
-		i.timerOf = a.Timer
-		i.timer.Reset(a.Delay)
+		i.arm(a.Timer, a.Delay)
 	case ActCancel:
 		i.timer.Stop()
 	case ActReport:
@@ -56,7 +55,7 @@ func (i *instance) startLeader() (err error) {
 	spec := i.spec
 	i.proc, err = i.host.spawn(command{
 		id: i.id, argv: spec.Argv, dir: spec.Dir, env: spec.Env, nonce: i.nonce, stdout: ends[0], stderr: ends[1],
-		limits: spec.Limits,
+		limits: spec.Limits, launch: spec.Launch,
 	})
 	return errors.Join(err, closeAll(ends[:]))
 }
@@ -73,9 +72,22 @@ func closeAll(fds []int) error {
 func (i *instance) watch() {
 	proc := i.proc
 	proc.id, proc.limits = i.id, i.spec.Limits
+	i.warn("find the limits", proc.findLimiter())
 	proc.watch(func(exit Exit) {
 		i.post(message{event: Exited{Exit: exit}, from: proc})
 	})
+	i.warn("watch the limits", proc.watchOOM(func() {
+		i.post(message{query: func() { i.outOfMemory(proc) }})
+	}))
+}
+
+// outOfMemory ends the rest of a tree of which the kernel killed a part: a leader whose workers are gone looks healthy and
+// is not. The exit that follows tells why.
+func (i *instance) outOfMemory(proc *process) {
+	if i.proc == proc && i.machine.phase == phaseAlive {
+		i.log.Warn("out of memory: the rest of the instance is ended", "limit", proc.limits.Memory)
+		i.warn("kill", proc.kill())
+	}
 }
 
 // post hands a message over unless the instance is gone.

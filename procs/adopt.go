@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"time"
 
 	"aictl/procs/internal/kernel"
 )
@@ -108,7 +109,8 @@ func (h *host) openProcess(pid int, start uint64, nonce, id string) (*process, e
 		h.children.known[pid] = true
 		h.children.mu.Unlock()
 	}
-	p.startedAt = h.now().Add(-kernel.Age(stat))
+	p.born = h.now().Add(-kernel.Age(stat))
+	p.startedAt = p.born
 	p.tree = h.treeOf(p, id, nonce)
 	return p, nil
 }
@@ -142,33 +144,63 @@ func (i *instance) adoptedEvents(r *record) []Event {
 			state = StateRunning
 		}
 	}
-	events := []Event{Adopted{State: state, StartedAt: i.proc.startedAt, HealthySince: r.HealthySince}}
+	events := []Event{Adopted{State: state, StartedAt: i.proc.startedAt, HealthySince: r.healthySince(i.proc.born, i.host.now())}}
 	switch {
 	case r.Removing:
 		return append(events, Remove{})
 	case !r.Wanted:
 		return append(events, Stop{})
-	case r.State == StateStopping:
+	case r.State == StateStopping && r.Then == sequelFailed:
+		return append(events, Restart{Reason: r.Reason, Unhealthy: true})
+	case r.State == StateStopping && r.Then == sequelStart:
 		return append(events, Restart{Reason: "was being restarted when the keeper ended"})
 	}
 	return events
 }
 
-// resumed leads on an instance whose process is gone.
+// healthySince is since when a process is healthy that runs since born. The record has no more than the time of day,
+// and the clock may have been put forward or back since then: no health is older than its process or begins later than now.
+func (r *record) healthySince(born, now time.Time) time.Time {
+	switch since := r.HealthySince; {
+	case since.IsZero():
+		return since
+	case since.Before(born):
+		return born
+	case since.After(now):
+		return now
+	default:
+		return now.Add(since.Sub(now)) // has a monotonic reading, as now does
+	}
+}
+
+// resumed leads on an instance whose process is gone. A reboot starts afresh, also what was given up before it.
 func (r *record) resumed(bootID string) []Event {
+	rebooted := r.BootID != bootID
 	switch {
 	case r.Removing:
 		return []Event{Remove{}}
 	case !r.Wanted && r.State == StateStopping:
 		return []Event{Stop{}}
+	case rebooted && r.State == StateFatal && r.Spec.Restart.Policy != PolicyNever && !r.Spec.Waits:
+		return []Event{Start{}}
 	case !r.Wanted:
 		return nil
-	case r.PID > 0 && r.BootID == bootID && r.State != StateStopping:
+	case rebooted && r.Spec.Waits:
+		return nil
+	case rebooted:
+		return []Event{Start{}}
+	case r.State == StateStopping && r.Then != sequelStop:
+		return []Event{Swept{Then: r.Then}}
+	case r.State == StateStopping: // written by a version that did not say what follows
+		return []Event{Start{}}
+	case r.PID > 0:
 		return []Event{Lost{}}
-	case r.Spec.Waits:
+	case r.State == StateBackoff:
+		return []Event{Resumed{Backoff: true, NextStart: r.NextStart}}
+	case r.Spec.Once:
 		return nil
 	}
-	return []Event{Start{}}
+	return []Event{Resumed{}}
 }
 
 // adoptUnrecorded takes back leaders whose state file is lost or damaged, with a spec read from the process itself.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 )
 
 // Result is what came of one instance of a call about many: its Status, or Err.
@@ -52,6 +53,11 @@ func batches(specs []Spec) [][]Spec {
 // Start starts an instance; its earlier failures are forgotten. It returns once the process is spawned or could not be.
 func (c *Client) Start(ctx context.Context, id string) (Status, error) {
 	return one(c.StartAll(ctx, []string{id}))
+}
+
+// StartWait is Start that also waits for the end of an old process that has to end first.
+func (c *Client) StartWait(ctx context.Context, id string) (Status, error) {
+	return one(c.many(ctx, verbStart, idsRequest{IDs: []string{id}, Wait: true}))
 }
 
 // StartAll starts many at the same time.
@@ -148,6 +154,30 @@ func (c *Client) Ready(ctx context.Context) error {
 		return nil
 	}
 	return c.call(ctx, verbReady, nil, nil)
+}
+
+// Standby waits, in a daemon that was started beside another one, until it may go on. ErrInvalidRequest for anybody else.
+func (c *Client) Standby(ctx context.Context) error { return c.call(ctx, verbStandby, nil, nil) }
+
+// Released tells the keeper that this process, an old daemon, has let go of all that its successor needs.
+func (c *Client) Released(ctx context.Context) error { return c.call(ctx, verbReleased, nil, nil) }
+
+// Upgrade begins to replace keeper and daemon; see Keeper.Upgrade. The connection ends on the way: dial again, and ask for
+// the UpgradeStatus. A keeper of before version 3 cannot: ErrVersion.
+func (c *Client) Upgrade(ctx context.Context, program string, patience time.Duration) (UpgradeStatus, error) {
+	var status UpgradeStatus
+	if c.hello.Protocol < since[verbUpgrade] {
+		return status, fmt.Errorf("%w for upgrades: this keeper (%s) is too old; stop and start it once", ErrVersion, c.hello.Version)
+	}
+	err := c.call(ctx, verbUpgrade, upgradeRequest{Program: program, Patience: patience}, &status)
+	return status, err
+}
+
+// UpgradeStatus is what came of the keeper's last upgrade.
+func (c *Client) UpgradeStatus(ctx context.Context) (UpgradeStatus, error) {
+	var status UpgradeStatus
+	err := c.call(ctx, verbUpgradeStatus, nil, &status)
+	return status, err
 }
 
 // Shutdown makes the keeper stop the daemon and everything else, as a SIGTERM would. It does not wait: see Done.

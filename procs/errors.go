@@ -14,6 +14,9 @@ var (
 	ErrVersion         = errors.New("keeper and client share no protocol version")
 	ErrLocked          = errors.New("another keeper runs on this data directory")
 	ErrClosed          = errors.New("the connection to the keeper is closed")
+	ErrUpgrade         = errors.New("no upgrade")
+	ErrNotUp           = errors.New("the new program did not come up")
+	ErrHandover        = errors.New("the keeper hands over to its next program; what was asked is done")
 	ErrRefused         = errors.New("the daemon refuses to start; what it printed says why")
 )
 
@@ -27,6 +30,8 @@ var codes = map[string]error{
 	"removing":         ErrRemoving,
 	"shutting_down":    ErrShuttingDown,
 	"version":          ErrVersion,
+	"upgrade":          ErrUpgrade,
+	"handover":         ErrHandover,
 }
 
 // RemoteError is an error the keeper answered. Code is "internal" for one without an identity.

@@ -36,6 +36,13 @@ type (
 	}
 	// Lost says that the process ended while no keeper was watching.
 	Lost struct{}
+	// Resumed goes on with a start that an earlier keeper had planned or begun. Earlier failures still count.
+	Resumed struct {
+		Backoff   bool
+		NextStart time.Time // with Backoff
+	}
+	// Swept says that an earlier keeper saw the end of the process, and that what it left is gone by now.
+	Swept struct{ Then sequel }
 	// Exited says that the leader is dead. Others of its tree may live.
 	Exited struct{ Exit Exit }
 	// TreeGone says that nothing of the tree is left and all its output is in the log.
@@ -56,6 +63,8 @@ func (Spawned) event()     {}
 func (SpawnFailed) event() {}
 func (Adopted) event()     {}
 func (Lost) event()        {}
+func (Resumed) event()     {}
+func (Swept) event()       {}
 func (Exited) event()      {}
 func (TreeGone) event()    {}
 func (Healthy) event()     {}

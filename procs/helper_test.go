@@ -21,7 +21,8 @@ func helper(mode string, args []string) int {
 		"wait": helperWait, "exit": helperExit, "stubborn": helperStubborn, "lines": helperLines,
 		"forks": helperForks, "leaf": helperLeaf, "daemon": helperDaemon, "keeper": helperKeeper,
 		"activated": helperActivated,
-		"bytes":     helperBytes, "long": helperLong, "goodbye": helperGoodbye, "leaves": helperLeaves,
+		"prefork":   helperPrefork, "prefork-worker": helperPreforkWorker,
+		"bytes": helperBytes, "long": helperLong, "goodbye": helperGoodbye, "leaves": helperLeaves,
 	}
 	run, ok := modes[mode]
 	if !ok {
@@ -172,10 +173,17 @@ func helperDaemon(args []string) int {
 		return 1
 	}
 	term := make(chan os.Signal, 1)
-	signal.Notify(term, syscall.SIGTERM)
-	go serveHello(listeners["api"])
+	signal.Notify(term, syscall.SIGTERM, syscall.SIGUSR2)
+	if !StandsBy() {
+		go serveHello(listeners["api"])
+	}
 	if len(args) > 0 { // the keeper's socket
 		client, err := Dial(context.Background(), args[0])
+		if err == nil && StandsBy() {
+			if err = errors.Join(client.Standby(context.Background()), TakeOutput()); err == nil {
+				go serveHello(listeners["api"])
+			}
+		}
 		if err == nil {
 			err = errors.Join(client.Ready(context.Background()), client.Close())
 		}
@@ -184,7 +192,16 @@ func helperDaemon(args []string) int {
 			return 1
 		}
 	}
-	<-term
+	if sig := <-term; sig == syscall.SIGUSR2 { // another daemon takes over
+		client, err := Dial(context.Background(), args[0])
+		if err = errors.Join(err, listeners["api"].Close()); err == nil {
+			err = client.Released(context.Background())
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
 	return 0
 }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"aictl/procs/internal/cgroups"
@@ -35,6 +36,8 @@ type host struct {
 	pipes     *pipeBudget
 	feed      *feed
 	slots     chan struct{} // see limited
+	handing   atomic.Bool   // instances let go for the next program, not for good
+	stopping  atomic.Bool   // instances are removed because the keeper ends
 }
 
 // limited does work that keeps a thread busy in the kernel, a few at a time: hundreds of instances starting at once

@@ -1,6 +1,7 @@
 package procs
 
 import (
+	"errors"
 	"log/slog"
 	"slices"
 	"sync/atomic"
@@ -36,6 +37,8 @@ type instance struct {
 	savedSum uint64 // of the state file
 	changed  bool
 	gone     bool
+	timerEnd time.Time     // when the timer fires
+	held     *heldInstance // what was handed over: by another keeper at the start, to another at the end
 }
 
 // message is an event with an optional answer.
@@ -70,6 +73,9 @@ func newInstance(h *host, spec *Spec, nonce string) *instance {
 func (i *instance) begin(first ...Event) {
 	i.timer = time.NewTimer(time.Hour)
 	i.timer.Stop()
+	if i.held != nil {
+		i.goOn()
+	}
 	for _, ev := range first {
 		i.handle(ev)
 	}
@@ -189,15 +195,22 @@ func (i *instance) current() Status {
 // letGo drops everything this keeper holds and leaves the process as it is, for the next keeper.
 func (i *instance) letGo() {
 	i.timer.Stop()
+	if i.host.handing.Load() {
+		i.hold()
+	}
 	if i.sweep != nil {
 		i.sweep.cancel()
 	}
 	if i.proc != nil {
-		i.warn("let go of process", i.proc.pidfd.Close())
+		i.warn("let go of process", errors.Join(i.proc.pidfd.Close(), i.proc.endOOM()))
 	}
 	i.closeOutput()
+	why := ErrShuttingDown
+	if i.host.handing.Load() {
+		why = ErrHandover
+	}
 	for _, w := range i.waiters {
-		w.reply <- reply{err: ErrShuttingDown}
+		w.reply <- reply{err: why}
 	}
 }
 

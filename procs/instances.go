@@ -31,6 +31,18 @@ func (k *Keeper) add(i *instance, first ...Event) {
 	i.begin(first...)
 }
 
+// sweepUnknown removes the FIFOs that an earlier keeper left of an instance that this one was never told to run.
+func (k *Keeper) sweepUnknown(id string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if _, known := k.instances[id]; known {
+		return
+	}
+	if err := removeIfThere(k.host.fifoPath(id, "out"), k.host.fifoPath(id, "err")); err != nil {
+		k.host.log.Warn("remove fifos", "instance", id, "err", err)
+	}
+}
+
 // drop removes an instance that has ended, unless another took its place.
 func (k *Keeper) drop(i *instance) {
 	k.mu.Lock()

@@ -31,6 +31,10 @@ type KeeperConfig struct {
 	// Cgroups puts every instance into a cgroup v2 of its own where one can be had.
 	Cgroups bool
 	Manager ServiceManager // told when the keeper is ready, stops, and lives
+	// Trial are the arguments with which a program prints its Trial and ends; without them programs are not tried.
+	Trial []string
+	// Handover is what an earlier program of this process left, instead of Listeners and Listen. It stays the caller's.
+	Handover *Handover
 
 	Now  func() time.Time // time.Now when nil
 	Rand func() float64   // in [0,1); for the jitter of backoffs
@@ -47,6 +51,11 @@ type Keeper struct {
 	version   string
 	startedAt time.Time
 	stop      context.CancelFunc // set by Run
+	stopping  chan struct{}      // closed when Run begins to end
+	trial     []string
+	news      upgradeNews
+	handover  *Handover // what Run began with
+	next      *Handover // what Run left to the next program
 
 	mu        sync.RWMutex
 	instances map[string]*instance
@@ -63,29 +72,43 @@ func NewKeeper(cfg KeeperConfig) (k *Keeper, err error) {
 			return nil, fmt.Errorf("make the keeper's directory: %w", err)
 		}
 	}
-	k = &Keeper{manager: cfg.Manager, version: cfg.Version, instances: make(map[string]*instance)}
+	k = &Keeper{
+		manager: cfg.Manager, version: cfg.Version, instances: make(map[string]*instance), stopping: make(chan struct{}),
+		trial: cfg.Trial, handover: cfg.Handover,
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, k.Close())
 			k = nil
 		}
 	}()
-	if k.lock, err = takeLock(filepath.Join(cfg.RunDir, "keeper.lock")); err != nil {
-		return k, err
-	}
-	if k.host, err = newHost(cfg); err != nil {
-		return k, err
-	}
-	k.startedAt = k.host.now()
-	if k.listeners, err = openListeners(cfg); err != nil {
+	if err = k.open(cfg); err != nil {
 		return k, err
 	}
 	if cfg.Child != nil {
 		k.child = newChild(k.host, *cfg.Child, k.listeners)
 		k.child.tell = k.tell
 	}
+	return k, nil
+}
+
+// open opens what the keeper works with, or takes it over.
+func (k *Keeper) open(cfg KeeperConfig) (err error) {
+	if cfg.Handover != nil {
+		return k.inherit(cfg)
+	}
+	if k.lock, err = takeLock(filepath.Join(cfg.RunDir, "keeper.lock")); err != nil {
+		return err
+	}
+	if k.host, err = newHost(cfg); err != nil {
+		return err
+	}
+	k.startedAt = k.host.now()
+	if k.listeners, err = k.host.succeed(cfg); err != nil {
+		return err
+	}
 	k.socket, err = listenUnix(filepath.Join(cfg.RunDir, SocketName))
-	return k, err
+	return err
 }
 
 func newHost(cfg KeeperConfig) (*host, error) {
@@ -113,6 +136,8 @@ func newHost(cfg KeeperConfig) (*host, error) {
 	if cfg.Cgroups {
 		if h.mount, h.groups, err = openGroups("aictl-" + h.mark); err != nil {
 			h.log.Info("no cgroups: process trees are walked instead", "reason", err)
+		} else if h.groups.Lacking != nil {
+			h.log.Info("controllers are not handed down: some limits are not enforced", "reason", h.groups.Lacking)
 		}
 	}
 	if cfg.Subreaper {
@@ -132,42 +157,59 @@ func openGroups(name string) (cgroups.Mount, *cgroups.Tree, error) {
 }
 
 // Run takes back what an earlier keeper left running, serves, and starts the child. It returns when ctx has ended or
-// a client asked for it, and everything is stopped: the child first, then all instances at once.
+// a client asked for it, and everything is stopped: the child first, then all instances at once. It also returns, with
+// all of them running, when an upgrade has come so far that another program takes this process over: see Next.
 func (k *Keeper) Run(ctx context.Context) error {
 	ctx, k.stop = context.WithCancel(ctx)
 	defer k.stop()
 	background, endBackground := context.WithCancel(context.WithoutCancel(ctx))
 	var owned sync.WaitGroup
 	owned.Go(func() { k.host.feed.trimWhenQuiet(background) })
+	k.goOn(ctx) // before orphans are reaped: whose they are is not known yet
 	if k.host.subreaper {
 		owned.Go(func() { k.host.reapOrphans(background) })
 	}
-	if err := k.takeBack(); err != nil {
-		k.host.log.Error("take back what an earlier keeper left", "err", err)
+	if k.handover == nil {
+		if err := k.takeBack(); err != nil {
+			k.host.log.Error("take back what an earlier keeper left", "err", err)
+		}
 	}
 	server := newServer(k)
 	owned.Go(func() { server.serve(k.socket) })
 	if k.manager.Watchdog > 0 {
 		owned.Go(func() { k.feedWatchdog(background) })
 	}
-	context.AfterFunc(ctx, func() { k.tell("STOPPING=1", "STATUS=stopping the daemon and all services") })
-	var err error
-	if k.child != nil {
-		k.tell("STATUS=starting the daemon")
-		err = k.child.run(ctx, func() bool { return len(k.statuses()) == 0 })
+	told := context.AfterFunc(ctx, func() { k.tell("STOPPING=1", "STATUS=stopping the daemon and all services") })
+	defer told()
+	up, err := k.supervise(ctx)
+	close(k.stopping)
+	if up != nil && ctx.Err() == nil {
+		err = k.handOver(server, up)
 	} else {
-		k.tell("READY=1", "STATUS=serving")
-		<-ctx.Done()
+		err = errors.Join(err, k.stopAll(), k.socket.Close(), removeIfThere(k.Socket()))
+		server.close(nil)
 	}
-	err = errors.Join(err, k.stopAll(), k.socket.Close(), removeIfThere(k.Socket()))
-	server.close()
 	endBackground()
 	owned.Wait()
 	return errors.Join(err, k.Close())
 }
 
+// supervise runs the daemon until ctx has ended, or an upgrade has replaced it.
+func (k *Keeper) supervise(ctx context.Context) (*upgrade, error) {
+	if k.child == nil {
+		k.tell("READY=1", "STATUS=serving")
+		<-ctx.Done()
+		return nil, nil
+	}
+	if k.child.current == nil {
+		k.tell("STATUS=starting the daemon")
+	}
+	return k.child.run(ctx, func() bool { return len(k.statuses()) == 0 })
+}
+
 // stopAll ends every instance at once and removes its traces.
 func (k *Keeper) stopAll() error {
+	k.host.stopping.Store(true)
 	k.mu.Lock()
 	k.closing = true
 	all := make([]*instance, 0, len(k.instances))

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -120,19 +121,26 @@ func specOf(l leftover) (*Spec, error) {
 	return spec, spec.Validate()
 }
 
-// endOldDaemon ends the daemon of a keeper that was killed: two must not share one database.
+// endOldDaemon ends the daemon of a keeper that was killed, in an upgrade both of them: two must not share one database.
 func (k *Keeper) endOldDaemon(left []leftover) []leftover {
-	own, others := split(left, func(l leftover) bool { return l.id == childID })
+	own, others := split(left, func(l leftover) bool { return strings.HasPrefix(l.id, childID) })
 	grace := time.Duration(0)
 	if k.child != nil {
 		grace = k.child.spec.Grace
 	}
+	var leaders sync.WaitGroup
 	for _, l := range own {
 		if l.leads() {
-			k.host.endLeader(l, grace)
+			leaders.Go(func() { k.host.endLeader(l, grace) })
 		}
 	}
-	k.host.endLeftovers(childID, slices.DeleteFunc(own, func(l leftover) bool { return !anyAlive([]leftover{l}) }))
+	leaders.Wait()
+	for len(own) > 0 {
+		id := own[0].id
+		var same []leftover
+		same, own = split(own, func(l leftover) bool { return l.id == id })
+		k.host.endLeftovers(id, slices.DeleteFunc(same, func(l leftover) bool { return !anyAlive([]leftover{l}) }))
+	}
 	return others
 }
 

@@ -51,7 +51,7 @@ func exitOfRun(t *testing.T, k *testKeeper, s Spec) Exit {
 	if _, err := k.apply(&s, ApplyOptions{Start: true}); err != nil {
 		t.Fatal(err)
 	}
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(30 * time.Second)
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for {

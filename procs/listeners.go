@@ -64,16 +64,27 @@ func takeListener(listener net.Listener) (int, error) {
 	if !ok {
 		return -1, fmt.Errorf("%T is not a socket", listener)
 	}
+	fd, err := dupListener(conn)
+	if err != nil {
+		return -1, err
+	}
+	return fd, listener.Close()
+}
+
+// dupListener is a bare descriptor of a socket.
+func dupListener(conn syscall.Conn) (int, error) {
 	raw, err := conn.SyscallConn()
 	if err != nil {
 		return -1, err
 	}
 	fd, fault := -1, error(nil)
-	err = raw.Control(func(own uintptr) { fd, fault = unix.FcntlInt(own, unix.F_DUPFD_CLOEXEC, 0) })
-	if err = errors.Join(err, fault); err != nil {
-		return -1, err
-	}
-	return fd, listener.Close()
+	err = raw.Control(func(own uintptr) { fd, fault = dupFD(int(own)) })
+	return fd, errors.Join(err, fault)
+}
+
+// dupFD is another descriptor of the same thing.
+func dupFD(fd int) (int, error) {
+	return unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, firstInherited)
 }
 
 func (s *listenerSet) env() string { return envListeners + "=" + strings.Join(s.names, ",") }

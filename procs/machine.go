@@ -12,7 +12,7 @@ const (
 	phaseEnding                // the leader is dead, others of its tree may live
 )
 
-// sequel is what follows when the tree is gone.
+// sequel is what follows when the tree is gone. Its numbers are in state files.
 type sequel int
 
 const (
@@ -98,6 +98,10 @@ func next(m Machine, ev Event, now time.Time, rnd float64) (Machine, []Action) {
 		s.adopted(ev)
 	case Lost:
 		s.lost()
+	case Resumed:
+		s.resumed(ev)
+	case Swept:
+		s.swept(ev.Then)
 	case Exited:
 		s.exited(ev.Exit)
 	case TreeGone:

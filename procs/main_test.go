@@ -100,7 +100,7 @@ func startKeeper(t testing.TB, options ...option) *testKeeper {
 // noTraces asserts that a keeper that ended left no file and no process.
 func noTraces(t testing.TB, runDir string) {
 	t.Helper()
-	for _, pattern := range []string{"fifo/*", "instances/*", SocketName} {
+	for _, pattern := range []string{"instances/*", SocketName} {
 		found, err := filepath.Glob(filepath.Join(runDir, pattern))
 		if err != nil || len(found) > 0 {
 			t.Errorf("left behind: %v %v", found, err)
@@ -193,7 +193,7 @@ func inState(state State) func(Status) bool {
 // waitFor polls with a deadline that only a failing test reaches.
 func waitFor(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(30 * time.Second)
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
 	for !ok() {

@@ -2,11 +2,13 @@ package procs
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"aictl/procs/logs"
 )
@@ -108,6 +110,34 @@ type recorder struct {
 
 func (r *recorder) Write(_ logs.Stream, chunk []byte) { r.Buffer.Write(chunk) }
 func (r *recorder) EndStream(logs.Stream)             { r.ended++ }
+
+// A loss is told to those who watch, though nothing else happens to the instance.
+func TestLossIsToldToWatchers(t *testing.T) {
+	t.Parallel()
+	k := startKeeper(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	changes, err := k.client.Watch(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec := k.spec(t, "ocr/1", "wait")
+	spec.Log.Path = filepath.Join(k.dir, "keeper.lock", "no folder.log")
+	if _, err := k.client.Apply(ctx, spec, ApplyOptions{Start: true}); err != nil {
+		t.Fatal(err)
+	}
+	patience := time.After(30 * time.Second)
+	for {
+		select {
+		case s := <-changes:
+			if s.LogLost > 0 {
+				return
+			}
+		case <-patience:
+			t.Fatal("watchers were not told of lost output")
+		}
+	}
+}
 
 func TestStreamOutlivesItsWriters(t *testing.T) {
 	t.Parallel()

@@ -87,7 +87,7 @@ func (s *step) failed(what string) {
 		return
 	}
 	if p.GiveUpAfter > 0 {
-		s.m.failures = append(recent(s.m.failures, s.now.Add(-p.Within)), s.now)
+		s.m.failures = append(recent(s.m.failures, s.now.Add(-p.Within), s.now), s.now)
 		if len(s.m.failures) > p.GiveUpAfter {
 			s.become(StateFatal, s.gaveUp(what))
 			return
@@ -105,10 +105,11 @@ func (s *step) failed(what string) {
 	s.arm(TimerBackoff, d)
 }
 
-// recent copies those of times that are after since.
-func recent(times []time.Time, since time.Time) []time.Time {
+// recent copies those of times that are within since and now. What a clock that was put back leaves in the future would
+// count until the clock is there again.
+func recent(times []time.Time, since, now time.Time) []time.Time {
 	kept := slices.Clone(times)
-	return slices.DeleteFunc(kept, func(t time.Time) bool { return t.Before(since) })
+	return slices.DeleteFunc(kept, func(t time.Time) bool { return t.Before(since) || t.After(now) })
 }
 
 func (s *step) gaveUp(what string) string {

@@ -2,9 +2,11 @@ package procs
 
 import (
 	"errors"
+	"os"
 	"syscall"
 	"time"
 
+	"aictl/procs/internal/cgroups"
 	"aictl/procs/internal/kernel"
 )
 
@@ -14,11 +16,16 @@ type process struct {
 	start     uint64 // kernel start time in ticks since boot
 	child     bool
 	pidfd     *kernel.Pidfd
-	startedAt time.Time
+	startedAt time.Time // as it is told to others, from one keeper to the next
+	born      time.Time // the same, from the kernel's own clock and with a monotonic reading
 	tree      tree
 	host      *host
 	id        string // of the instance, and its limits; set before watch
 	limits    Limits
+	limiter   *cgroups.Limiter // nil when nothing is limited
+	oomBefore int              // what the limiter's count of kills was before
+	oomEvent  *os.File         // see watchOOM
+	oomOver   chan struct{}    // closed by endOOM
 }
 
 // watch waits in a goroutine for the leader's end and tells how it came about.
@@ -29,7 +36,7 @@ func (p *process) watch(told func(Exit)) {
 		}
 		at := p.host.now()
 		exit := p.noteOOM(p.learn())
-		exit.At, exit.Uptime = at, at.Sub(p.startedAt)
+		exit.At, exit.Uptime = at, at.Sub(p.born)
 		told(exit)
 	}()
 }
@@ -93,5 +100,5 @@ func (p *process) release() error {
 		_, err = p.pidfd.Reap()
 		p.host.children.reaped(p.pid)
 	}
-	return errors.Join(err, p.pidfd.Close(), p.tree.ended(), p.endLimits())
+	return errors.Join(err, p.pidfd.Close(), p.endOOM(), p.tree.ended(), p.endLimits())
 }

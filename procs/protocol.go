@@ -18,10 +18,15 @@ const (
 	verbVersion  = "version"  // nothing → Hello
 
 	verbReady = "ready" // nothing → nothing; the daemon says that it serves
+
+	verbUpgrade       = "upgrade"        // upgradeRequest → UpgradeStatus, once the program has passed its trial
+	verbUpgradeStatus = "upgrade_status" // nothing → UpgradeStatus
+	verbStandby       = "standby"        // nothing → nothing; a candidate waits for its turn
+	verbReleased      = "released"       // nothing → nothing; the old daemon has let go
 )
 
 // since is the version of the protocol a verb came with, for those that are younger than the first.
-var since = map[string]int{verbReady: 2}
+var since = map[string]int{verbReady: 2, verbUpgrade: 3, verbUpgradeStatus: 3, verbStandby: 3, verbReleased: 3}
 
 // The events of a watch. After eventResync all statuses follow as eventStatus, then eventSynced: what was not
 // among them is gone.

@@ -1,6 +1,6 @@
-//go:build !keeper_protocol1
+//go:build !keeper_protocol2
 
 package procs
 
 // maxProtocol is the newest version of the protocol this package speaks.
-const maxProtocol = 2
+const maxProtocol = 3

@@ -16,7 +16,7 @@ func describeExit(e Exit) string {
 	case e.Unknown:
 		what = "ended while no keeper was watching, exit code unknown"
 	case e.OOM:
-		what = "killed: out of memory (limit " + humanBytes(e.MemoryLimit) + ")"
+		what = e.OutOfMemory()
 	case e.Signal != "":
 		what = "killed by SIG" + e.Signal
 	}
@@ -24,6 +24,11 @@ func describeExit(e Exit) string {
 		return what
 	}
 	return what + " after " + short(roundUptime(e.Uptime))
+}
+
+// OutOfMemory says of an exit with OOM set how it came about.
+func (e Exit) OutOfMemory() string {
+	return "killed: out of memory (limit " + humanBytes(e.MemoryLimit) + ")"
 }
 
 // roundUptime keeps two or three figures: nobody reads nanoseconds.

@@ -26,7 +26,7 @@ const (
 type server struct {
 	keeper *Keeper
 	ctx    context.Context
-	cancel context.CancelFunc
+	cancel context.CancelCauseFunc
 	owned  sync.WaitGroup
 	mu     sync.Mutex
 	conns  map[net.Conn]bool
@@ -34,7 +34,7 @@ type server struct {
 
 func newServer(k *Keeper) *server {
 	s := &server{keeper: k, conns: make(map[net.Conn]bool)}
-	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.ctx, s.cancel = context.WithCancelCause(context.Background())
 	return s
 }
 
@@ -70,9 +70,10 @@ func (s *server) track(conn net.Conn, open bool) {
 	delete(s.conns, conn)
 }
 
-// close breaks every connection and waits for its goroutines. Answers on their way get a moment.
-func (s *server) close() {
-	s.cancel()
+// close breaks every connection and waits for its goroutines. Answers on their way get a moment; why is what those are
+// told whose request was begun and not answered.
+func (s *server) close(why error) {
+	s.cancel(why)
 	s.mu.Lock()
 	for conn := range s.conns {
 		s.interrupt(conn)
@@ -184,6 +185,9 @@ func (c *session) begin(f frame) {
 		var answer any
 		if err == nil {
 			answer, err = wait(c.ctx)
+		}
+		if errors.Is(err, context.Canceled) && errors.Is(context.Cause(c.server.ctx), ErrHandover) {
+			err = ErrHandover
 		}
 		if err != nil {
 			c.refuse(f.ID, err)

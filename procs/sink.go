@@ -2,6 +2,8 @@ package procs
 
 import (
 	"errors"
+	"sync/atomic"
+	"time"
 
 	"aictl/procs/logs"
 )
@@ -11,6 +13,25 @@ type sink struct {
 	output
 	policy LogPolicy
 	writer *logs.Writer // nil when there is no log
+
+	tell func()       // called when more output was lost
+	told atomic.Int64 // how much had been lost then
+	soon atomic.Bool  // it will be called
+}
+
+// lossPause is how long a loss is gathered before it is told.
+const lossPause = 200 * time.Millisecond
+
+// Write sees to it that a loss becomes known also when nothing else happens to the instance.
+func (s *sink) Write(kind logs.Stream, chunk []byte) {
+	s.output.Write(kind, chunk)
+	if s.writer != nil && s.writer.Lost() != s.told.Load() && s.soon.CompareAndSwap(false, true) {
+		time.AfterFunc(lossPause, func() {
+			s.soon.Store(false)
+			s.told.Store(s.writer.Lost())
+			s.tell()
+		})
+	}
 }
 
 // discard is the output of an instance without a log.
@@ -53,6 +74,7 @@ func (i *instance) openOutput() error {
 		if err != nil {
 			return err
 		}
+		fresh.tell = func() { i.post(message{query: i.report}) }
 		i.sink.Store(fresh)
 		i.redirect(old, fresh)
 	}

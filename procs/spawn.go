@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -25,7 +26,9 @@ type command struct {
 	stdout int
 	stderr int
 	limits Limits
+	launch Launch
 	extra  []int // descriptors the child gets as 3, 4 …
+	self   bool  // argv[0] names this process's own program, which is run even when another lies there by now
 }
 
 // spawn starts a leader in a process group, and where possible a cgroup, of its own.
@@ -34,8 +37,11 @@ func (h *host) spawn(c command) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.self && !isOwnProgram(path) {
+		path = ownProgram
+	}
 	p, err := h.spawnIn(h.newTree(c.id, c.nonce), path, c)
-	if err == nil || h.groups == nil {
+	if err == nil || h.groups == nil || isRefusal(err) {
 		return p, explainSpawn(path, c, err)
 	}
 	// The fault may be the cgroup's: what starts without one shall run.
@@ -47,6 +53,26 @@ func (h *host) spawn(c command) (*process, error) {
 }
 
 func (h *host) spawnIn(t tree, path string, c command) (*process, error) {
+	if c.launch.none() {
+		return h.fork(t, path, c.argv, c)
+	}
+	s, err := newStub(c, path, 3+len(c.extra))
+	if err != nil {
+		return nil, err
+	}
+	c.extra = append(slices.Clone(c.extra), int(s.end.Fd()))
+	p, err := h.fork(t, s.path, s.argv, c)
+	if err != nil {
+		return nil, errors.Join(err, s.drop())
+	}
+	if err := errors.Join(s.began(), s.await()); err != nil {
+		return nil, errors.Join(err, p.pidfd.Close(), p.abort())
+	}
+	return p, nil
+}
+
+// fork starts path with argv in a tree, in the place that c describes.
+func (h *host) fork(t tree, path string, argv []string, c command) (*process, error) {
 	p := &process{host: h, child: true, tree: t}
 	pidfd := -1
 	attr := &syscall.ProcAttr{
@@ -64,13 +90,13 @@ func (h *host) spawnIn(t tree, path string, c command) (*process, error) {
 	}
 	p.pid, err = h.children.spawn(func() (int, error) {
 		start := func() (int, error) {
-			pid, _, err := syscall.StartProcess(path, c.argv, attr)
+			pid, _, err := syscall.StartProcess(path, argv, attr)
 			return pid, err
 		}
 		if c.limits == (Limits{}) {
 			return start()
 		}
-		return h.startLimited(c, start)
+		return h.startLimited(p, c, start)
 	})
 	if err = errors.Join(err, done()); err != nil {
 		return nil, err
@@ -91,6 +117,7 @@ func (p *process) identify(pidfd int) error {
 		return errors.Join(err, syscall.Close(pidfd))
 	}
 	p.start, p.startedAt = stat.Start, p.host.now()
+	p.born = p.startedAt
 	p.tree.bind(p)
 	p.pidfd, err = kernel.NewPidfd(pidfd)
 	return err
@@ -112,6 +139,18 @@ func withoutMarks(env []string) []string {
 		}
 	}
 	return kept
+}
+
+// ownProgram is the file this process runs, wherever its name points by now.
+const ownProgram = "/proc/self/exe"
+
+func isOwnProgram(path string) bool {
+	own, err := os.Stat(ownProgram)
+	if err != nil {
+		return false
+	}
+	there, err := os.Stat(path)
+	return err == nil && os.SameFile(own, there)
 }
 
 // findProgram looks the program up as a shell in the service's own directory and environment would.

@@ -13,10 +13,12 @@ type Spec struct {
 	Port    int               `json:"port,omitempty"`
 	Checked bool              `json:"checked,omitempty"` // health verdicts will come; without it a spawned instance is running
 	Waits   bool              `json:"waits,omitempty"`   // a new keeper does not start it: the daemon says when it is its turn
+	Once    bool              `json:"once,omitempty"`    // a new keeper does not start it once more: nobody wished for another run
 	Restart RestartPolicy     `json:"restart"`
 	Stop    StopPolicy        `json:"stop"`
 	Log     LogPolicy         `json:"log"`
 	Limits  Limits            `json:"limits,omitzero"`
+	Launch  Launch            `json:"launch,omitzero"`
 	Labels  map[string]string `json:"labels,omitempty"` // kept and returned, never read: service, release …
 }
 

@@ -40,6 +40,8 @@ type record struct {
 	LastExit     *Exit       `json:"last_exit,omitempty"`
 	StartedAt    time.Time   `json:"started_at,omitzero"`
 	HealthySince time.Time   `json:"healthy_since,omitzero"`
+	NextStart    time.Time   `json:"next_start,omitzero"`
+	Then         sequel      `json:"then,omitempty"` // in StateStopping: what follows
 	Backoffs     int         `json:"backoffs,omitempty"`
 	Failures     []time.Time `json:"failures,omitempty"`
 }
@@ -50,7 +52,7 @@ func (i *instance) record() record {
 		Format: stateFormat, Spec: i.spec, Nonce: i.nonce, Digest: i.digest, BootID: i.host.bootID,
 		State: m.State, Wanted: m.wanted(), Removing: m.removing, Reason: m.Reason, Restarts: m.Restarts,
 		LastExit: m.LastExit, StartedAt: m.StartedAt, HealthySince: m.HealthySince,
-		Backoffs: m.backoffs, Failures: m.failures,
+		Backoffs: m.backoffs, Failures: m.failures, NextStart: m.NextStart, Then: m.then,
 	}
 	if i.proc != nil {
 		r.PID, r.Start = i.proc.pid, i.proc.start
@@ -169,9 +171,14 @@ func parseRecord(data []byte) (*record, error) {
 	return &r, r.Spec.Validate()
 }
 
-// removeFiles removes the FIFOs and the state file.
+// removeFiles removes the FIFOs and the state file. At the end of the keeper the FIFOs, which are empty and closed, stay for
+// the next one: ext4 looks for a free inode ever longer where thousands have just been given back, and a quick restart
+// would spend more time on that than on starting the services.
 func (i *instance) removeFiles() error {
 	h := i.host
+	if h.stopping.Load() {
+		return removeIfThere(h.statePath(i.id))
+	}
 	return removeIfThere(h.fifoPath(i.id, "out"), h.fifoPath(i.id, "err"), h.statePath(i.id))
 }
 

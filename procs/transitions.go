@@ -71,6 +71,33 @@ func (s *step) lost() {
 	s.ended()
 }
 
+// resumed keeps to a pause that was planned, whatever the clock did meanwhile: a keeper that dies again and again must not
+// make a crashing service start more often.
+func (s *step) resumed(ev Resumed) {
+	if s.m.phase != phaseNone || s.m.removing {
+		return
+	}
+	if !ev.Backoff {
+		s.spawn(s.m.Reason)
+		return
+	}
+	d := min(max(ev.NextStart.Sub(s.now), 0), s.m.Restart.MaxBackoff)
+	s.m.NextStart = s.now.Add(d)
+	s.become(StateBackoff, s.m.Reason)
+	s.arm(TimerBackoff, d)
+}
+
+// swept does what should follow the end of a process.
+func (s *step) swept(then sequel) {
+	switch {
+	case s.m.phase != phaseNone:
+	case then == sequelPolicy && s.m.LastExit == nil:
+		s.lost()
+	default:
+		s.follows(then)
+	}
+}
+
 func (s *step) stop() {
 	s.m.then = sequelStop
 	switch {
@@ -157,6 +184,10 @@ func (s *step) treeGone() {
 	s.m.phase, s.m.StartedAt = phaseNone, time.Time{}
 	then := s.m.then
 	s.m.then = sequelStop
+	s.follows(then)
+}
+
+func (s *step) follows(then sequel) {
 	switch then {
 	case sequelStart:
 		s.startAfresh()

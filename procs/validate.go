@@ -38,7 +38,7 @@ func (s *Spec) Validate() error {
 	for _, kv := range s.Env {
 		fault(strings.IndexByte(kv, '=') < 1, "env entry %.40q is not NAME=VALUE", kv)
 	}
-	faults = append(faults, s.Restart.validate(), s.Stop.validate(), s.Limits.validate())
+	faults = append(faults, s.Restart.validate(), s.Stop.validate(), s.Limits.validate(), s.Launch.validate())
 	if err := errors.Join(faults...); err != nil {
 		return fmt.Errorf("%w %q: %w", ErrInvalidSpec, s.ID, err)
 	}
@@ -108,13 +108,16 @@ func checkID(id string) error {
 func escapeID(id string) string { return url.PathEscape(id) }
 
 // Digest is equal for two specs when a process started by one is as good as one started by the other: it covers
-// program, arguments, directory, environment (in any order), port and limits. Policies, log and labels are left out: they
+// program, arguments, directory, environment (in any order), port, limits and launch. Policies, log and labels are left out: they
 // are changed under a running process.
 func (s *Spec) Digest() string {
 	env := slices.Sorted(slices.Values(s.Env))
 	what := []any{s.Argv, s.Dir, env, s.Port}
 	if s.Limits != (Limits{}) {
 		what = append(what, s.Limits) // only then: digests of instances without limits stay as they were
+	}
+	if !s.Launch.none() {
+		what = append(what, s.Launch)
 	}
 	data, err := json.Marshal(what)
 	if err != nil {

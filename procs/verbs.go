@@ -3,6 +3,7 @@ package procs
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 )
@@ -32,6 +33,14 @@ func (c *session) dispatch(f frame) (waiting, error) {
 		return answered(c.keeper.hello(maxProtocol)), nil
 	case verbReady:
 		return noAnswer, c.daemonReady()
+	case verbReleased:
+		return noAnswer, c.daemonReleased()
+	case verbStandby:
+		return c.daemonStandby()
+	case verbUpgrade:
+		return decode(f, c.keeper.beginUpgrade)
+	case verbUpgradeStatus:
+		return answered(c.keeper.news.get()), nil
 	case verbShutdown:
 		c.keeper.stop()
 		return noAnswer, nil
@@ -100,6 +109,9 @@ func (k *Keeper) beginMany(verb string, req idsRequest) (waiting, error) {
 	var m many
 	for _, id := range req.IDs {
 		t, err := k.ask(id, ev, until)
+		if verb == verbRemove && errors.Is(err, ErrUnknownInstance) {
+			k.sweepUnknown(id)
+		}
 		m.add(id, t, err)
 	}
 	return m.wait, nil

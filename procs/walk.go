@@ -17,7 +17,13 @@ type walkedTree struct {
 	nonce  string
 	leader *process
 	seen   map[int]uint64 // pid → start time
+	gap    bool           // the last walk met a process that was gone when it was looked at
+	doubts int            // walks in a row that found nothing and may have missed something
 }
+
+// mostDoubts bounds how often an empty walk is not believed. Where orphans cannot be told from the start, other
+// programs' processes come and go in every walk.
+const mostDoubts = 20
 
 func (t *walkedTree) prepare(*syscall.SysProcAttr) (func() error, error) {
 	return func() error { return nil }, nil
@@ -36,9 +42,20 @@ func (t *walkedTree) note() error {
 	return err
 }
 
+// empty believes a walk that found nothing only when nothing was forked meanwhile, or nothing had gone by the time it was
+// looked at: a process that forks and exits between two looks hides its child from both.
 func (t *walkedTree) empty() (bool, error) {
+	last := kernel.LastPID()
 	pids, err := t.members()
-	return len(pids) == 0, err
+	if err != nil || len(pids) > 0 {
+		t.doubts = 0
+		return false, err
+	}
+	if !t.gap || last != 0 && kernel.LastPID() == last {
+		return true, nil
+	}
+	t.doubts++
+	return t.doubts > mostDoubts, nil
 }
 
 func (t *walkedTree) members() ([]int, error) {
@@ -79,6 +96,7 @@ type link struct{ pid, parent int }
 
 // walk lists the living processes of the tree.
 func (t *walkedTree) walk() ([]kernel.Stat, error) {
+	t.gap = false
 	roots, err := t.roots()
 	if err != nil {
 		return nil, err
@@ -94,6 +112,7 @@ func (t *walkedTree) walk() ([]kernel.Stat, error) {
 		todo = todo[:len(todo)-1]
 		stat, err := kernel.ReadStat(at.pid)
 		if visited[at.pid] || err != nil || at.parent != 0 && stat.PPID != at.parent {
+			t.gap = t.gap || !visited[at.pid]
 			continue // seen, ended meanwhile, or orphaned and found again as a root by the next walk
 		}
 		visited[at.pid] = true
@@ -143,6 +162,7 @@ func (t *walkedTree) orphans() ([]int, error) {
 func (t *walkedTree) owns(pid int) bool {
 	stat, err := kernel.ReadStat(pid)
 	if err != nil || !stat.Alive() {
+		t.gap = true
 		return false
 	}
 	if start, ok := t.seen[pid]; ok && start == stat.Start {

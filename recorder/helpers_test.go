@@ -108,13 +108,13 @@ func balanced(l records.Ledger) bool {
 
 func waitFor(t *testing.T, what string, cond func() bool) {
 	t.Helper()
-	deadline := time.After(5 * time.Second)
+	deadline := time.After(30 * time.Second)
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
 	for !cond() {
 		select {
 		case <-deadline:
-			t.Fatalf("not within 5s: %s", what)
+			t.Fatalf("not within 30s: %s", what)
 		case <-tick.C:
 		}
 	}

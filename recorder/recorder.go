@@ -170,6 +170,9 @@ func (r *Recorder) Ledgers() map[string]records.Ledger {
 	return all
 }
 
+// Resize sets the memory for everything held or queued, Options.QueueBytes, in bytes. What is held already stays.
+func (r *Recorder) Resize(queueBytes int64) { r.mem.resize(queueBytes) }
+
 // HeldBytes is how much of Options.QueueBytes is in use.
 func (r *Recorder) HeldBytes() int64 { return r.mem.inUse() }
 

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"aictl/procs"
 	"aictl/store"
 )
 
@@ -15,7 +16,7 @@ import (
 // that are started, too; a fatal one gets a fresh count. It returns when all of
 // them run and are healthy, or one has failed.
 func (m *Manager) Start(ctx context.Context, name string) error {
-	if err := m.awaitTurn(ctx, name); err != nil {
+	if err := m.awaitTurn(ctx, name, false); err != nil {
 		return err
 	}
 	if err := m.spawn(ctx, name); err != nil {
@@ -24,14 +25,27 @@ func (m *Manager) Start(ctx context.Context, name string) error {
 	return m.up(ctx, name)
 }
 
-// up waits for the live instances of a service without holding its lock, so that it can be stopped meanwhile.
+// up waits for the live instances of a service without holding its lock, so that it can be stopped meanwhile. One that
+// ran all along may have been restarted at some time before.
 func (m *Manager) up(ctx context.Context, name string) error {
 	ids := m.liveIDs(name)
-	err := m.awaitUp(ctx, ids, nil)
+	err := m.awaitUp(ctx, ids, m.restarts(ids), nil)
 	if err != nil && errors.Is(err, ErrNotHealthy) && ctx.Err() == nil {
 		return fmt.Errorf("%w; see `aictl logs %s`", err, name)
 	}
 	return err
+}
+
+func (m *Manager) restarts(ids []string) map[string]int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n := make(map[string]int, len(ids))
+	for _, id := range ids {
+		if i, ok := m.instances[id]; ok {
+			n[id] = i.status.Restarts
+		}
+	}
+	return n
 }
 
 // spawn starts the live instances of a service and returns once the keeper has spawned them.
@@ -50,6 +64,9 @@ func (m *Manager) spawn(ctx context.Context, name string) error {
 	if svc.Wanted != store.WantedRunning {
 		m.tellService(EventServiceStarted, name, nil)
 	}
+	if i := m.liveJob(name); i != nil {
+		return m.startJob(ctx, i, store.TriggerUser)
+	}
 	return m.results(m.Keeper.StartAll(ctx, m.liveIDs(name)))
 }
 
@@ -67,9 +84,9 @@ func (m *Manager) rebase(ctx context.Context, svc store.Service, rel store.Relea
 func (m *Manager) move(ctx context.Context, svc store.Service, rel store.Release, row store.Instance) (moved bool, err error) {
 	m.mu.Lock()
 	i, ok := m.instances[row.ID]
-	runs := ok && i.status.PID != 0
+	stays := !ok || i.status.PID != 0 || i.job()
 	m.mu.Unlock()
-	if runs || !ok {
+	if stays {
 		return false, nil
 	}
 	port, err := m.Ports.Acquire(ctx, row.ID)
@@ -128,6 +145,7 @@ func (m *Manager) Stop(ctx context.Context, name string) error {
 		return err
 	}
 	ids := m.liveIDs(name)
+	m.askRun(ctx, store.EndingStop, ids...)
 	m.drainAll(ctx, ids)
 	err = m.results(m.Keeper.StopAll(ctx, ids, true))
 	if err == nil && svc.Wanted == store.WantedRunning {
@@ -184,6 +202,9 @@ func (m *Manager) Restart(ctx context.Context, name string) error {
 
 func (m *Manager) restartOne(ctx context.Context, name, id string) error {
 	defer m.locks.lock(name)()
+	if i := m.liveJob(name); i != nil {
+		return m.restartJob(ctx, i)
+	}
 	m.ask(id)
 	s, err := m.Keeper.RestartWait(ctx, id, "asked by the user")
 	if err != nil {
@@ -199,6 +220,9 @@ func (m *Manager) Scale(ctx context.Context, name string, n int) error {
 	svc, rel, err := m.loadLive(ctx, name)
 	if err != nil {
 		return err
+	}
+	if i := m.liveJob(name); i != nil && n != 1 {
+		return fmt.Errorf("scale %s to %d: %w: it is a %s service; to keep it from running, use `aictl stop`", name, n, ErrOneAtATime, i.man.Kind)
 	}
 	if ids := m.liveIDs(name); n < len(ids) {
 		err = m.Retire(ctx, ids[n:])
@@ -217,7 +241,7 @@ func (m *Manager) Scale(ctx context.Context, name string, n int) error {
 
 // grow adds n live instances. What could not be started is taken back.
 func (m *Manager) grow(ctx context.Context, svc store.Service, rel store.Release, n int) error {
-	rows, err := m.allot(ctx, svc.Name, rel.ID, n, true)
+	rows, err := m.allot(ctx, svc.Name, rel.ID, n, true, true)
 	if err == nil {
 		err = m.apply(ctx, svc, rel, rows, svc.Wanted == store.WantedRunning)
 	}
@@ -289,4 +313,17 @@ func (m *Manager) liveRows(name string) []store.Instance {
 		}
 	}
 	return rows
+}
+
+// liveSpecs are what the keeper is to run for the live instances of a service.
+func (m *Manager) liveSpecs(name string) []procs.Spec {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var specs []procs.Spec
+	for _, i := range m.entry(name).slots {
+		if i.Live {
+			specs = append(specs, i.spec)
+		}
+	}
+	return specs
 }

@@ -7,7 +7,6 @@ import (
 	"net"
 	"slices"
 	"strconv"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -22,41 +21,79 @@ import (
 // Boot makes the keeper run what the store says, and nothing else. Instances that already run unchanged are left
 // alone; slots of deploys that never ended are removed. It is called once, after the keeper's first statuses came in.
 func (m *Manager) Boot(ctx context.Context) error {
-	all, err := m.Store.Services(ctx, "", 0)
+	all, err := m.stored(ctx)
 	if err != nil {
-		return fmt.Errorf("read services: %w", err)
+		return err
+	}
+	if err := m.loadRuns(ctx, all); err != nil {
+		return fmt.Errorf("read runs: %w", err)
 	}
 	known := m.bootAll(ctx, all)
-	for _, svc := range all {
-		if svc.Wanted == store.WantedRunning && m.takesTurn(svc.Name) {
-			m.late.Go(func() { m.bootLate(m.life, svc.Name) })
+	m.closeRuns()
+	for _, s := range all {
+		if s.svc.Wanted == store.WantedRunning && m.takesTurn(s.svc.Name) {
+			m.late.Go(func() { m.bootLate(m.life, s.svc.Name) })
 		}
 	}
 	return m.removeUnknown(ctx, known)
 }
 
-// bootWidth is how many services are taken up at a time: each waits for the database and the keeper in turn.
-const bootWidth = 8
+// stored is a service with what the store knows of it.
+type stored struct {
+	svc  store.Service
+	rows []store.Instance
+	rel  *store.Release // the live one, nil without
+}
+
+// stored reads all services at once: a query for each would take longer than to start them.
+func (m *Manager) stored(ctx context.Context) ([]stored, error) {
+	services, err := m.Store.Services(ctx, "", 0)
+	if err != nil {
+		return nil, fmt.Errorf("read services: %w", err)
+	}
+	rows, err := m.Store.Instances(ctx, "", "")
+	if err != nil {
+		return nil, fmt.Errorf("read instances: %w", err)
+	}
+	live, err := m.Store.LiveReleases(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read releases: %w", err)
+	}
+	rowsOf := map[string][]store.Instance{}
+	for _, row := range rows {
+		rowsOf[row.Service] = append(rowsOf[row.Service], row)
+	}
+	all := make([]stored, len(services))
+	for k, svc := range services {
+		all[k] = stored{svc: svc, rows: rowsOf[svc.Name]}
+		if rel, ok := live[svc.Name]; ok {
+			all[k].rel = &rel
+		}
+	}
+	return all, nil
+}
+
+const (
+	// bootWidth is how many batches are taken up at a time: the next one's ports are looked at while the keeper starts one.
+	bootWidth = 4
+	// bootBatch is how many services are handed to the keeper together.
+	bootBatch = 16
+)
 
 // bootAll takes up the services and returns the ids of their instances.
-func (m *Manager) bootAll(ctx context.Context, all []store.Service) map[string]bool {
-	var mu sync.Mutex
+func (m *Manager) bootAll(ctx context.Context, all []stored) map[string]bool {
 	known := map[string]bool{}
+	for _, s := range all {
+		for _, row := range s.rows {
+			if row.Live {
+				known[row.ID] = true
+			}
+		}
+	}
 	var boots errgroup.Group
 	boots.SetLimit(bootWidth)
-	for _, svc := range all {
-		boots.Go(func() error {
-			ids, err := m.bootService(ctx, svc)
-			if err != nil {
-				m.log.Error("service not started", "service", svc.Name, "err", err)
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			for _, id := range ids {
-				known[id] = true
-			}
-			return err
-		})
+	for batch := range slices.Chunk(all, bootBatch) {
+		boots.Go(func() error { return m.bootSome(ctx, batch) })
 	}
 	if err := boots.Wait(); err != nil {
 		m.log.Warn("not every service could be taken up", "first", err)
@@ -64,56 +101,83 @@ func (m *Manager) bootAll(ctx context.Context, all []store.Service) map[string]b
 	return known
 }
 
-// takesTurn reports whether a service that does not run is to be started after others.
-func (m *Manager) takesTurn(name string) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	i := m.services[name].live()
-	return i != nil && len(i.after) > 0 && i.status.PID == 0
+// bootSome takes up a few services: one call starts those that are to run, another registers the rest. The first error
+// is returned, all of them are in the log.
+func (m *Manager) bootSome(ctx context.Context, batch []stored) error {
+	var first error
+	failed := func(name string, err error) {
+		if err == nil {
+			return
+		}
+		m.log.Error("service not started", "service", name, "err", err)
+		if first == nil {
+			first = err
+		}
+	}
+	specs := map[bool][]procs.Spec{} // by whether they are to be started
+	for _, s := range batch {
+		defer m.locks.lock(s.svc.Name)()
+		start, err := m.takeUp(ctx, s)
+		if failed(s.svc.Name, err); err == nil {
+			specs[start] = append(specs[start], m.liveSpecs(s.svc.Name)...)
+		}
+	}
+	for start, some := range specs {
+		// Applied rather than started: what failed before this daemon came keeps its backoff.
+		results, err := m.Keeper.ApplyAll(ctx, some, procs.ApplyOptions{Start: start})
+		for _, r := range results {
+			failed(r.ID, m.results([]procs.Result{r}, nil))
+		}
+		if err != nil {
+			failed(some[0].ID, fmt.Errorf("hand %d instances to the keeper: %w", len(some), err))
+		}
+	}
+	return first
 }
 
-func (m *Manager) bootService(ctx context.Context, svc store.Service) ([]string, error) {
-	defer m.locks.lock(svc.Name)()
-	m.remember(svc)
-	rows, err := m.Store.Instances(ctx, svc.Name, "")
-	if err != nil {
-		return nil, fmt.Errorf("read instances: %w", err)
-	}
+// takeUp puts the live instances of a service under watch, on ports that they can have, and says whether they are to be
+// started now.
+func (m *Manager) takeUp(ctx context.Context, s stored) (start bool, err error) {
+	m.remember(s.svc)
 	var live []store.Instance
-	for _, row := range rows {
+	for _, row := range s.rows {
 		if row.Live {
 			live = append(live, row)
 			continue
 		}
 		m.log.Info("removing a slot left by an unfinished deploy", "instance", row.ID)
 		if err := m.discard(ctx, row.ID); err != nil {
-			return nil, err
+			return false, err
 		}
 	}
-	ids := make([]string, 0, len(live))
-	for _, row := range live {
-		ids = append(ids, row.ID)
+	switch {
+	case s.svc.Release == "" || len(live) == 0:
+		return false, nil
+	case s.rel == nil:
+		return false, fmt.Errorf("read release %s: %w", s.svc.Release, store.ErrNotFound)
 	}
-	if svc.Release == "" || len(live) == 0 {
-		return ids, nil
+	if _, err := m.enlist(s.svc, *s.rel, live); err != nil {
+		return false, err
 	}
-	rel, err := m.Store.Release(ctx, svc.Name, svc.Release)
-	if err != nil {
-		return ids, fmt.Errorf("read release %s: %w", svc.Release, err)
+	if m.liveJob(s.svc.Name) != nil {
+		return false, nil // what runs is left alone; whether to run is not for the keeper to say
 	}
 	runs := !slices.ContainsFunc(live, func(row store.Instance) bool { return !m.runs(row.ID) })
-	err = m.apply(ctx, svc, rel, live, runs && svc.Wanted == store.WantedRunning)
-	if err != nil || runs || svc.Wanted != store.WantedRunning {
-		return ids, err
+	if s.svc.Wanted != store.WantedRunning || !runs && m.takesTurn(s.svc.Name) {
+		return false, nil
 	}
-	if m.takesTurn(svc.Name) {
-		return ids, nil
+	return true, m.rebase(ctx, s.svc, *s.rel)
+}
+
+// takesTurn reports whether a service that does not run is to be started after others, or is a oneshot that is to run.
+func (m *Manager) takesTurn(name string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	i := m.services[name].live()
+	if i != nil && i.job() {
+		return i.boots()
 	}
-	if err := m.rebase(ctx, svc, rel); err != nil {
-		return ids, err
-	}
-	// Applied again rather than started: what failed before this daemon came keeps its backoff.
-	return ids, m.apply(ctx, svc, rel, m.liveRows(svc.Name), true)
+	return i != nil && len(i.after) > 0 && i.status.PID == 0
 }
 
 // runs reports whether the keeper has told of a process of an instance.
@@ -125,7 +189,7 @@ func (m *Manager) runs(id string) bool {
 
 // bootLate starts a service once it is its turn, unless it is not wanted any more.
 func (m *Manager) bootLate(ctx context.Context, name string) {
-	err := m.awaitTurn(ctx, name)
+	err := m.awaitTurn(ctx, name, true)
 	if err == nil {
 		err = m.bootStart(ctx, name)
 	}
@@ -142,6 +206,9 @@ func (m *Manager) bootStart(ctx context.Context, name string) error {
 	}
 	if err != nil {
 		return err
+	}
+	if m.liveJob(name) != nil {
+		return m.bootJob(ctx, name)
 	}
 	if err := m.rebase(ctx, svc, rel); err != nil {
 		return err
@@ -188,23 +255,32 @@ func (m *Manager) entry(name string) *service {
 
 // apply registers instances of one release and hands them to the keeper, started or stopped.
 func (m *Manager) apply(ctx context.Context, svc store.Service, rel store.Release, rows []store.Instance, start bool) error {
-	man, err := manifestOf(rel)
+	specs, err := m.enlist(svc, rel, rows)
 	if err != nil {
 		return err
 	}
+	if err := m.results(m.Keeper.ApplyAll(ctx, specs, procs.ApplyOptions{Start: start})); err != nil {
+		return fmt.Errorf("hand %s to the keeper: %w", svc.Name, err)
+	}
+	return nil
+}
+
+// enlist puts instances of one release under watch and says what the keeper is to run for them.
+func (m *Manager) enlist(svc store.Service, rel store.Release, rows []store.Instance) ([]procs.Spec, error) {
+	man, err := manifestOf(rel)
+	if err != nil {
+		return nil, err
+	}
 	specs := make([]procs.Spec, 0, len(rows))
 	m.mu.Lock()
+	defer m.mu.Unlock()
 	for _, row := range rows {
 		spec := compose(svc, rel, man, row, m.Dirs)
 		specs = append(specs, spec)
 		m.register(row, spec, man)
 	}
 	m.publish(svc.Name)
-	m.mu.Unlock()
-	if err := m.results(m.Keeper.ApplyAll(ctx, specs, procs.ApplyOptions{Start: start})); err != nil {
-		return fmt.Errorf("hand %s to the keeper: %w", svc.Name, err)
-	}
-	return nil
+	return specs, nil
 }
 
 // results notes the statuses that a call about many brought back and joins its errors.
@@ -232,10 +308,21 @@ func (m *Manager) register(row store.Instance, spec procs.Spec, man configs.Mani
 	i := &instance{
 		Instance: row, spec: spec, since: time.Now(),
 		route:  gateway.Target{Instance: row.ID, Release: row.Release, Addr: net.JoinHostPort(host, strconv.Itoa(row.Port))},
-		record: gateway.Route{Record: man.Record}, hooks: man.Hooks.On, after: man.After,
+		record: gateway.Route{Record: man.Record}, hooks: man.Hooks.On, after: man.After, man: man,
 	}
 	if !man.Health.Disabled {
 		i.policy = policyOf(man.Health)
+	}
+	if i.cron() {
+		var err error
+		if i.times, err = man.Times(); err != nil { // such as a time zone that this machine does not know
+			m.log.Error("schedule not understood, it does not run", "service", row.Service, "err", err)
+		}
+	}
+	if old, ok := m.instances[row.ID]; ok && old.job() {
+		i.run, i.outcome, i.stored = old.run, old.outcome, old.stored
+	} else if i.job() {
+		m.takeUpRun(i)
 	}
 	m.instances[row.ID] = i
 	m.entry(row.Service).insert(i)
@@ -255,7 +342,7 @@ func policyOf(h configs.Health) *health.Policy {
 func (m *Manager) discard(ctx context.Context, id string) error {
 	m.mu.Lock()
 	if i, ok := m.instances[id]; ok {
-		i.Live = false
+		i.Live, i.asked = false, i.status.PID != 0
 		m.publish(i.Service)
 	}
 	m.mu.Unlock()
@@ -266,11 +353,12 @@ func (m *Manager) discard(ctx context.Context, id string) error {
 	m.mu.Lock()
 	m.forget(id)
 	m.mu.Unlock()
-	if err := m.Store.DeleteInstance(ctx, id); err != nil && !errors.Is(err, store.ErrNotFound) {
-		return fmt.Errorf("forget %s: %w", id, err)
-	}
+	// The port first: a row that is left is discarded by the next boot, a lease without a row would be left for good.
 	if err := m.Ports.Release(ctx, id); err != nil {
 		return fmt.Errorf("give back the port of %s: %w", id, err)
+	}
+	if err := m.Store.DeleteInstance(ctx, id); err != nil && !errors.Is(err, store.ErrNotFound) {
+		return fmt.Errorf("forget %s: %w", id, err)
 	}
 	return nil
 }
@@ -279,6 +367,11 @@ func (m *Manager) discard(ctx context.Context, id string) error {
 func (m *Manager) forget(id string) {
 	m.prober.Forget(id)
 	if i, ok := m.instances[id]; ok {
+		if i.run != nil {
+			gone := i.run.Run
+			gone.State, gone.EndedAt, gone.Reason = store.RunStopped, time.Now(), "its instance was removed"
+			m.endRun(i, gone)
+		}
 		s := m.entry(i.Service)
 		s.slots = slices.DeleteFunc(s.slots, func(x *instance) bool { return x == i })
 	}
@@ -290,6 +383,7 @@ func (m *Manager) forget(id string) {
 func (m *Manager) drain(ctx context.Context, id string) {
 	ctx, cancel := context.WithTimeout(ctx, drainTime)
 	defer cancel()
+	m.letRun(ctx, id)
 	if err := m.Router.Drain(ctx, id); err != nil {
 		m.log.Warn("requests cut by the end of the drain time", "instance", id, "err", err)
 	}

@@ -52,7 +52,8 @@ func compose(svc store.Service, rel store.Release, m configs.Manifest, inst stor
 		Env:     environment(svc, rel, m, inst, dirs),
 		Port:    inst.Port,
 		Checked: !m.Health.Disabled,
-		Waits:   len(m.After) > 0,
+		Waits:   len(m.After) > 0 || m.Job(),
+		Once:    m.Kind == configs.KindCron,
 		Restart: procs.RestartPolicy{
 			Policy:      m.Restart.Policy,
 			Backoff:     time.Duration(m.Restart.Backoff),
@@ -61,7 +62,8 @@ func compose(svc store.Service, rel store.Release, m configs.Manifest, inst stor
 			Within:      time.Duration(m.Restart.Within),
 		},
 		Stop:   procs.StopPolicy{Signal: m.Stop.Signal, Grace: time.Duration(m.Stop.Grace)},
-		Limits: procs.Limits{Memory: int64(m.Resource.Memory), CPUs: m.Resource.CPUs, Pids: m.Resource.Pids},
+		Limits: Limits(m),
+		Launch: Launch(m),
 		Log:    procs.LogPolicy{Path: LogPath(dirs.Logs, inst.Service, inst.Slot), MaxBytes: int64(m.Log.MaxSize), Files: m.Log.Files},
 		Labels: map[string]string{"service": inst.Service, "release": rel.ID},
 	}
@@ -95,12 +97,13 @@ func environment(svc store.Service, rel store.Release, m configs.Manifest, inst 
 	if rel.EnvKey != "" {
 		addBuilt(env, m.Runtime, filepath.Join(dirs.Envs, rel.EnvKey))
 	}
-	if m.Resource.GPUs != "" {
-		env["CUDA_VISIBLE_DEVICES"] = m.Resource.GPUs
-	}
+	become(env, m.Process)
+	showGPUs(env, m.Resource.GPUs)
 	maps.Copy(env, m.Env)
 	maps.Copy(env, svc.Env)
-	env["PORT"], env["HOST"] = strconv.Itoa(inst.Port), host
+	if !m.Job() {
+		env["PORT"], env["HOST"] = strconv.Itoa(inst.Port), host
+	}
 	env["AICTL_SERVICE"], env["AICTL_RELEASE"], env["AICTL_COMMIT"] = svc.Name, rel.ID, rel.Commit
 	out := make([]string, 0, len(env))
 	for k, v := range env {

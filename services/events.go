@@ -23,6 +23,16 @@ const (
 	EventServiceScaled  EventKind = "service.scaled"
 	EventServiceRemoved EventKind = "service.removed"
 
+	// Events of the daemon itself, about no service.
+	EventConfigApplied EventKind = "config.applied"
+	EventConfigRefused EventKind = "config.refused"
+
+	EventJobStarted   EventKind = "job.started"
+	EventJobSucceeded EventKind = "job.succeeded"
+	EventJobFailed    EventKind = "job.failed"
+	EventJobSkipped   EventKind = "job.skipped"
+	EventJobStopped   EventKind = "job.stopped" // by wish
+
 	EventDeploy     EventKind = "deploy."
 	EventDeployStep EventKind = "deploy.step"
 
@@ -49,6 +59,7 @@ const keptEvents = 1000
 type Events struct {
 	mu   sync.Mutex
 	ring []Event
+	told EventCounts
 	last uint64
 	more chan struct{} // closed at the next event; made when someone waits
 }
@@ -59,6 +70,7 @@ func (e *Events) Publish(ev Event) Event {
 	defer e.mu.Unlock()
 	e.last++
 	ev.Seq = e.last
+	e.told.count(ev)
 	if len(e.ring) < keptEvents {
 		e.ring = append(e.ring, ev)
 	} else {

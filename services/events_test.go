@@ -1,12 +1,15 @@
 package services
 
 import (
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"aictl/gateway"
 	"aictl/procs"
+	"aictl/store"
 )
 
 func TestEventsAreKeptInARing(t *testing.T) {
@@ -130,5 +133,46 @@ func TestTheLifeOfAServiceIsTold(t *testing.T) {
 	all, _, _ := r.Events().Read(0)
 	if all[0].Instance != "ocr/1" || all[0].Release == "" || all[0].Fields["pid"] == "" || all[0].Time.IsZero() {
 		t.Errorf("event %+v", all[0])
+	}
+}
+
+// Answers to calls overtake the keeper's news: what it had to say of an instance before that was removed must neither
+// bring it back nor be told as news, and the end of one instance is not the end of the next in its slot.
+func TestAWordOnARemovedInstanceComesLate(t *testing.T) {
+	begun := time.Now()
+	word := func(seq uint64, state procs.State, pid int) procs.Status {
+		return procs.Status{ID: "ocr/1", Seq: seq, State: state, PID: pid, StartedAt: begun}
+	}
+	for _, tc := range []struct {
+		name  string
+		words []procs.Status
+		told  string
+		known bool
+	}{
+		{"late news", []procs.Status{word(1, "running", 7), word(3, "removed", 0), word(2, "running", 8), word(3, "removed", 0)},
+			"started stopped", false},
+		{"an answer from after the removal", []procs.Status{word(1, "running", 7), word(3, "removed", 0), word(3, "stopped", 0)},
+			"started stopped", false},
+		{"found missing", []procs.Status{word(4, "running", 7), word(0, "removed", 0), word(4, "running", 7)}, "started stopped", false},
+		{"the next in the slot", []procs.Status{word(1, "running", 7), word(3, "removed", 0), word(5, "running", 9), word(3, "removed", 0)},
+			"started stopped started", true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			m := New(Deps{Logger: slog.New(slog.DiscardHandler), Router: &fakeRouter{routes: map[string]gateway.Route{}}})
+			t.Cleanup(m.end)
+			m.instances["ocr/1"] = &instance{Instance: store.Instance{ID: "ocr/1", Service: "ocr", Live: true}}
+			m.services["ocr"] = &service{wanted: store.WantedRunning}
+			for _, s := range tc.words {
+				m.Observe(s)
+			}
+			var got []string
+			all, _, _ := m.Events().Read(0)
+			for _, ev := range all {
+				got = append(got, strings.TrimPrefix(string(ev.Kind), "instance."))
+			}
+			if _, known := m.seen["ocr/1"]; strings.Join(got, " ") != tc.told || known != tc.known {
+				t.Errorf("told %q, known %v; want %q, %v", got, known, tc.told, tc.known)
+			}
+		})
 	}
 }

@@ -34,14 +34,24 @@ type fakeKeeper struct {
 	verdict []procs.Verdict
 	signals []string
 	blamed  []string // restarted as unhealthy
+	news    chan procs.Status
+	runs    map[string]int // instance of a job → how often it was started
 }
 
 func newFakeKeeper(t *testing.T) *fakeKeeper {
 	k := &fakeKeeper{
 		t: t, pid: 100, specs: map[string]procs.Spec{}, status: map[string]procs.Status{},
 		servers: map[string]*http.Server{}, broken: map[string]bool{}, sick: map[string]bool{},
+		news: make(chan procs.Status, 4096), runs: map[string]int{},
 	}
+	delivered := make(chan struct{})
+	go k.deliver(delivered)
 	t.Cleanup(func() {
+		k.mu.Lock()
+		close(k.news)
+		k.news = nil
+		k.mu.Unlock()
+		<-delivered
 		k.mu.Lock()
 		defer k.mu.Unlock()
 		for _, s := range k.servers {
@@ -49,6 +59,20 @@ func newFakeKeeper(t *testing.T) *fakeKeeper {
 		}
 	})
 	return k
+}
+
+// deliver tells what happened in the order in which it did, some time later, as the client of a real keeper does.
+func (k *fakeKeeper) deliver(done chan<- struct{}) {
+	defer close(done)
+	k.mu.Lock()
+	news := k.news
+	k.mu.Unlock()
+	for s := range news {
+		k.mu.Lock()
+		observe := k.observe
+		k.mu.Unlock()
+		observe(s)
+	}
 }
 
 func (k *fakeKeeper) pidOf(id string) int {
@@ -79,7 +103,9 @@ func (k *fakeKeeper) set(id string, f func(*procs.Status)) procs.Status {
 	k.seq++
 	s.Seq = k.seq
 	k.status[id] = s
-	go k.observe(s)
+	if k.news != nil {
+		k.news <- s
+	}
 	return s
 }
 
@@ -92,6 +118,12 @@ func (k *fakeKeeper) spawn(id string) procs.Status {
 			s.State, s.PID, s.Reason = procs.StateBackoff, 0, "exited with code 3"
 			s.Restarts = 1
 			s.LastExit = &procs.Exit{At: time.Now(), Code: 3, Uptime: 40 * time.Millisecond}
+		})
+	}
+	if spec.Port == 0 {
+		k.runs[id]++
+		return k.set(id, func(s *procs.Status) {
+			s.State, s.PID, s.StartedAt, s.Restarts, s.Reason = procs.StateRunning, k.pid, time.Now(), 0, ""
 		})
 	}
 	ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", spec.Port))
@@ -124,7 +156,31 @@ func (k *fakeKeeper) end(id string) procs.Status {
 		s.Close()
 		delete(k.servers, id)
 	}
-	return k.set(id, func(s *procs.Status) { s.State, s.PID = procs.StateStopped, 0 })
+	return k.set(id, func(s *procs.Status) {
+		if s.PID != 0 && k.specs[id].Port == 0 {
+			s.LastExit = &procs.Exit{At: time.Now(), Signal: "TERM", Code: -1}
+		}
+		s.State, s.PID = procs.StateStopped, 0
+	})
+}
+
+// finish ends the process of a job by itself, as the keeper's policy has it when nothing follows.
+func (k *fakeKeeper) finish(id string, code int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.set(id, func(s *procs.Status) {
+		s.LastExit = &procs.Exit{At: time.Now(), Code: code, Uptime: time.Second}
+		s.State, s.PID = procs.StateStopped, 0
+		if code != 0 {
+			s.State, s.Reason = procs.StateFatal, fmt.Sprintf("exited with code %d", code)
+		}
+	})
+}
+
+func (k *fakeKeeper) runsOf(id string) int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.runs[id]
 }
 
 func (k *fakeKeeper) each(ids []string, f func(string) procs.Status) ([]procs.Result, error) {
@@ -189,9 +245,10 @@ func (k *fakeKeeper) RestartUnhealthy(_ context.Context, id, _ string) (procs.St
 func (k *fakeKeeper) RemoveAll(_ context.Context, ids []string) ([]procs.Result, error) {
 	return k.each(ids, func(id string) procs.Status {
 		k.end(id)
+		s := k.set(id, func(s *procs.Status) { s.State = procs.StateRemoved })
 		delete(k.specs, id)
 		delete(k.status, id)
-		return procs.Status{ID: id, State: procs.StateRemoved}
+		return s
 	})
 }
 
@@ -406,14 +463,14 @@ func idsOf(rows []store.Instance) []string {
 // eventually waits for a condition that other goroutines bring about.
 func eventually(t *testing.T, what string, cond func() bool) {
 	t.Helper()
-	deadline := time.After(5 * time.Second)
+	deadline := time.After(30 * time.Second)
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for !cond() {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatalf("not within 5s: %s", what)
+			t.Fatalf("not within 30s: %s", what)
 		}
 	}
 }

@@ -39,7 +39,7 @@ func (h *hooks) command(ctx context.Context, job hookJob, input []byte) error {
 		SysProcAttr: &syscall.SysProcAttr{Setpgid: true}, WaitDelay: time.Second,
 	}
 	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("run %q: %w", job.hook.Command, err)
+		return fmt.Errorf("run %q: %w", argv[0], err)
 	}
 	err = waitGroup(ctx, cmd)
 	if cause := context.Cause(ctx); cause != nil {
@@ -48,7 +48,7 @@ func (h *hooks) command(ctx context.Context, job hookJob, input []byte) error {
 	if err == nil || errors.Is(err, exec.ErrWaitDelay) {
 		return nil
 	}
-	return fmt.Errorf("run %q: %w%s", job.hook.Command, err, out.text())
+	return fmt.Errorf("run %q: %w%s", argv[0], err, out.text())
 }
 
 // waitGroup waits for the command and ends its whole group: at once when ctx ends, else when the command has ended.

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -41,6 +43,8 @@ type hooks struct {
 	client  *http.Client
 	pauses  []time.Duration
 	limit   time.Duration // of a command
+	all     atomic.Pointer[[]configs.DaemonHook]
+	counts  hookCounts
 }
 
 func newHooks(log *slog.Logger) *hooks {
@@ -50,20 +54,25 @@ func newHooks(log *slog.Logger) *hooks {
 	}
 }
 
-// offer queues the hooks of i that want ev; what there is no room for is counted.
+// offer queues the hooks that want ev, those of i and those for every service; what there is no room for is counted.
 func (h *hooks) offer(ev Event, i *instance) {
+	h.offerAll(ev)
 	if i == nil {
 		return
 	}
 	for _, hook := range i.hooks {
-		if !hook.Wants(string(ev.Kind)) {
-			continue
+		if hook.Wants(string(ev.Kind)) {
+			h.put(hookJob{hook, ev, i.spec.Dir, i.spec.Env})
 		}
-		select {
-		case h.queue <- hookJob{hook, ev, i.spec.Dir, i.spec.Env}:
-		default:
-			h.dropped.Add(1) // told by the next worker: writing a log may take time
-		}
+	}
+}
+
+func (h *hooks) put(job hookJob) {
+	select {
+	case h.queue <- job:
+	default:
+		h.dropped.Add(1) // told by the next worker: writing a log may take time
+		h.counts.dropped.Add(1)
 	}
 }
 
@@ -85,9 +94,11 @@ func (h *hooks) work(ctx context.Context) {
 			if n := h.dropped.Swap(0); n > 0 {
 				h.log.Warn("state hooks dropped: they come faster than they run", "count", n)
 			}
-			if err := h.do(ctx, job); err != nil && ctx.Err() == nil {
-				h.log.Warn("state hook failed", "service", job.event.Service, "event", job.event.Kind, "err", err)
+			err := h.do(ctx, job)
+			if err != nil && ctx.Err() == nil {
+				h.log.Warn("state hook failed", "service", job.event.Service, "event", job.event.Kind, "hook", job.hook.Target(), "err", err)
 			}
+			h.counts.done(err)
 		}
 	}
 }
@@ -100,12 +111,15 @@ func (h *hooks) do(ctx context.Context, job hookJob) error {
 	if job.hook.Command != "" {
 		return h.command(ctx, job, append(body, '\n'))
 	}
-	return h.post(ctx, job.hook.URL, body)
+	if err := h.post(ctx, job.hook.URL, body); err != nil {
+		return fmt.Errorf("post the event to %s: %w", job.hook.Target(), withoutURL(err))
+	}
+	return nil
 }
 
 // post sends the event; a failure is tried again after each of the pauses.
-func (h *hooks) post(ctx context.Context, url string, body []byte) error {
-	err := h.postOnce(ctx, url, body)
+func (h *hooks) post(ctx context.Context, to string, body []byte) error {
+	err := h.postOnce(ctx, to, body)
 	for _, pause := range h.pauses {
 		if err == nil {
 			return nil
@@ -115,27 +129,36 @@ func (h *hooks) post(ctx context.Context, url string, body []byte) error {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
-		err = h.postOnce(ctx, url, body)
+		err = h.postOnce(ctx, to, body)
 	}
 	return err
 }
 
-func (h *hooks) postOnce(ctx context.Context, url string, body []byte) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+func (h *hooks) postOnce(ctx context.Context, to string, body []byte) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to, bytes.NewReader(body))
 	if err != nil {
-		return fmt.Errorf("post the event: %w", err)
+		return err
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("User-Agent", "aictl")
 	res, err := h.client.Do(req)
 	if err != nil {
-		return fmt.Errorf("post the event: %w", err)
+		return err
 	}
 	if err := res.Body.Close(); err != nil {
-		return fmt.Errorf("post the event to %s: %w", url, err)
+		return err
 	}
 	if res.StatusCode/100 != 2 {
-		return fmt.Errorf("%s answered %s to the event", url, res.Status)
+		return fmt.Errorf("it answered %s", res.Status)
 	}
 	return nil
+}
+
+// withoutURL is err without the address, which may hold a token.
+func withoutURL(err error) error {
+	var where *url.Error
+	if errors.As(err, &where) {
+		return where.Err
+	}
+	return err
 }

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"aictl/configs"
 	"aictl/health"
 	"aictl/procs"
 	"aictl/store"
@@ -25,10 +26,19 @@ func (m *Manager) Launch(ctx context.Context, name, release string, n int) ([]st
 	if err != nil {
 		return nil, err
 	}
+	man, err := manifestOf(rel)
+	if err != nil {
+		return nil, err
+	}
 	m.remember(svc)
-	rows, err := m.allot(ctx, name, release, n, false)
+	rows, err := m.allot(ctx, name, release, n, false, !man.Job())
 	if err == nil {
-		err = m.apply(ctx, svc, rel, rows, true)
+		err = m.apply(ctx, svc, rel, rows, !man.Job())
+	}
+	if err == nil && (man.Kind == configs.KindOneshot || man.Kind == configs.KindCron && man.RunOnDeploy) {
+		for _, row := range rows {
+			_, err = m.launchRun(ctx, row.ID, store.TriggerDeploy, time.Time{})
+		}
 	}
 	if err != nil {
 		return nil, errors.Join(err, m.discardAll(context.WithoutCancel(ctx), rows))
@@ -48,11 +58,14 @@ func (m *Manager) load(ctx context.Context, name, release string) (store.Service
 	return svc, rel, nil
 }
 
-// allot makes n new slots with a port each. On an error the rows made so far are returned with it.
-func (m *Manager) allot(ctx context.Context, name, release string, n int, live bool) ([]store.Instance, error) {
+// allot makes n new slots, with a port each unless they need none. On an error the rows made so far are returned with it.
+func (m *Manager) allot(ctx context.Context, name, release string, n int, live, ports bool) ([]store.Instance, error) {
 	rows, err := m.Store.AddInstances(ctx, name, release, n, live)
 	if err != nil {
 		return nil, fmt.Errorf("new slots for %s: %w", name, err)
+	}
+	if !ports {
+		return rows, nil
 	}
 	for k := range rows {
 		row := &rows[k]
@@ -69,17 +82,19 @@ func (m *Manager) allot(ctx context.Context, name, release string, n int, live b
 // AwaitHealthy returns once every id is healthy and has stayed so for a moment. Its error says what went wrong with
 // the first that failed. progress is told what is being waited for, when that changes.
 func (m *Manager) AwaitHealthy(ctx context.Context, ids []string, progress func(string)) error {
-	if err := m.awaitUp(ctx, ids, progress); err != nil {
+	if err := m.awaitUp(ctx, ids, nil, progress); err != nil {
 		return err
 	}
 	return m.settled(ctx, ids)
 }
 
-func (m *Manager) awaitUp(ctx context.Context, ids []string, progress func(string)) error {
+// awaitUp waits until every id runs and is healthy. Restarts that an instance had before do not count against it.
+func (m *Manager) awaitUp(ctx context.Context, ids []string, before map[string]int, progress func(string)) error {
+	changed, done := m.follow(servicesOf(ids)...)
+	defer done()
 	var last string
 	for {
-		changed := m.Changed()
-		waiting, err := m.candidates(ids)
+		waiting, err := m.candidates(ids, before)
 		if err != nil {
 			return err
 		}
@@ -102,9 +117,10 @@ func (m *Manager) awaitUp(ctx context.Context, ids []string, progress func(strin
 func (m *Manager) settled(ctx context.Context, ids []string) error {
 	timer := time.NewTimer(settle)
 	defer timer.Stop()
+	changed, done := m.follow(servicesOf(ids)...)
+	defer done()
 	for {
-		changed := m.Changed()
-		waiting, err := m.candidates(ids)
+		waiting, err := m.candidates(ids, nil)
 		if err != nil {
 			return err
 		}
@@ -122,7 +138,7 @@ func (m *Manager) settled(ctx context.Context, ids []string) error {
 }
 
 // candidates says what is still waited for, or why waiting is over.
-func (m *Manager) candidates(ids []string) (waiting []string, err error) {
+func (m *Manager) candidates(ids []string, before map[string]int) (waiting []string, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, id := range ids {
@@ -130,7 +146,17 @@ func (m *Manager) candidates(ids []string) (waiting []string, err error) {
 		if !ok {
 			return nil, fmt.Errorf("%w: %s was removed meanwhile", ErrNotHealthy, id)
 		}
-		if why := i.failed(); why != "" {
+		if i.job() {
+			runs, why := i.progress()
+			if why != "" {
+				return nil, fmt.Errorf("%w: %s %s", ErrNotHealthy, id, why)
+			}
+			if runs {
+				waiting = append(waiting, id+" runs")
+			}
+			continue
+		}
+		if why := i.failed(before[id]); why != "" {
 			return nil, fmt.Errorf("%w: %s %s", ErrNotHealthy, id, why)
 		}
 		if i.status.State != procs.StateRunning {
@@ -140,11 +166,11 @@ func (m *Manager) candidates(ids []string) (waiting []string, err error) {
 	return waiting, nil
 }
 
-// failed says why an instance that was started by wish did not come up; "" while it still may. Any exit since then
-// counts: a service that needs several attempts to come up is not one to switch to.
-func (i *instance) failed() string {
+// failed says why an instance that was started by wish, and had restarts before, did not come up; "" while it still may.
+// Any exit since then counts: a service that needs several attempts to come up is not one to switch to.
+func (i *instance) failed(before int) string {
 	s := i.status
-	ended := s.Restarts > 0 || s.State == procs.StateBackoff || s.State == procs.StateFatal ||
+	ended := s.Restarts > before || s.State == procs.StateBackoff || s.State == procs.StateFatal ||
 		s.State == procs.StateStopped && s.LastExit != nil
 	switch {
 	case i.verdict == health.Unhealthy:
@@ -157,11 +183,31 @@ func (i *instance) failed() string {
 	return ""
 }
 
+// progress says whether the run of a job is waited for, or why it has failed. The first attempt that fails counts. A
+// live cron service is not waited for: its runs are not the starts of it.
+func (i *instance) progress() (runs bool, failed string) {
+	switch {
+	case i.cron() && i.Live:
+		return false, ""
+	case i.run != nil && i.status.State == procs.StateBackoff && i.status.LastExit == nil:
+		return false, "could not be started: " + i.status.Reason
+	case i.run != nil && i.status.LastExit != nil && (i.status.Restarts > 0 || i.status.State == procs.StateBackoff):
+		return false, describe(*i.status.LastExit)
+	case i.run != nil:
+		return true, ""
+	case i.outcome != nil && i.outcome.State != store.RunSucceeded:
+		return false, i.outcome.Reason
+	}
+	return false, ""
+}
+
 func describe(e procs.Exit) string {
 	how := fmt.Sprintf("exited with code %d", e.Code)
 	switch {
 	case e.Unknown:
 		how = "exited"
+	case e.OOM:
+		how = "was " + e.OutOfMemory()
 	case e.Signal != "":
 		how = "was ended by signal " + e.Signal
 	}
@@ -198,7 +244,7 @@ func (m *Manager) Launched(id string) time.Time {
 // instances that were live before, still running, for Retire. A candidate that is not healthy any more is an error.
 func (m *Manager) Switch(ctx context.Context, name, release string, ids []string) ([]store.Instance, error) {
 	defer m.locks.lock(name)()
-	if waiting, err := m.candidates(ids); err != nil {
+	if waiting, err := m.candidates(ids, nil); err != nil {
 		return nil, err
 	} else if len(waiting) > 0 {
 		return nil, fmt.Errorf("%w: %s", ErrNotHealthy, strings.Join(waiting, ", "))
@@ -275,5 +321,8 @@ func (m *Manager) hold(name string, held bool) {
 func (m *Manager) StartLive(ctx context.Context, name string) error {
 	defer m.locks.lock(name)()
 	m.hold(name, false)
+	if m.liveJob(name) != nil {
+		return nil // stopping it has ended no more than a run
+	}
 	return m.results(m.Keeper.StartAll(ctx, m.liveIDs(name)))
 }

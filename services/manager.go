@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"aictl/configs"
+	"aictl/configs/schedule"
 	"aictl/gateway"
 	"aictl/health"
 	"aictl/procs"
@@ -57,9 +58,11 @@ type Deps struct {
 	Router     Router
 	Ports      Ports
 	Usage      func([]procs.Status) map[string]procs.Usage
+	OpenFiles  func([]procs.Status) map[string]int // by instance; may be nil
 	Dirs       Dirs
 	GatewayURL string
 	Logger     *slog.Logger
+	Machine    string // names the present start of the machine; found out when empty
 }
 
 // drainTime bounds how long an instance that left the gateway may finish its requests.
@@ -73,17 +76,23 @@ type Manager struct {
 	locks  keyed
 	told   chan health.Report
 	failed chan string   // instances that have just failed
+	jobs   chan struct{} // something about jobs is to be looked at
 	done   chan struct{} // closed when Run ends: nobody hears verdicts any more
 
 	mu        sync.Mutex
 	instances map[string]*instance
 	services  map[string]*service
 	seen      map[string]procs.Status // the keeper's word on every instance, also on unknown ones
-	changed   chan struct{}           // closed and replaced at every change
+	gone      map[string]uint64       // removed instances: the number of the keeper's last word on them
+	news      news
 	cpu       map[string]cpuSample
 	coming    map[string]int // services that are about to be started, and by how many
 	events    Events
 	hooks     *hooks
+	open      map[string]store.Run // by instance: runs of daemons before this one, until their instances are taken up
+	last      map[string]store.Run // by service: the last run that ended
+	acted     map[string]time.Time // by service: up to when daemons before this one kept its schedule
+	ended     []endedRun           // to be stored
 
 	late sync.WaitGroup // services that are started when it is their turn
 	life context.Context
@@ -97,6 +106,7 @@ type service struct {
 	waits   []string    // what it is to be started after and waits for
 	waited  time.Time   // when it had waited last
 	held    bool        // a deploy has stopped the live instances to start others
+	clock   *clock      // of a cron service that is wanted
 	slots   []*instance // by slot
 }
 
@@ -127,19 +137,28 @@ type instance struct {
 	hooks   []configs.StateHook
 	after   []string // services that it is to be started after
 	asked   bool     // its process was asked to end, so that another takes its place
+	man     configs.Manifest
+	times   schedule.Schedule // of a cron service
+	run     *activeRun        // of a job, nil when it does not run
+	outcome *store.Run        // how its last run ended, nil when it has not run in this start of the machine
+	stored  <-chan struct{}   // closed once that is stored
 }
 
 // serves reports whether the gateway may send requests to i.
 func (i *instance) serves() bool {
-	return i.Live && i.status.State == procs.StateRunning && i.verdict != health.Unhealthy
+	return i.Live && !i.job() && i.status.State == procs.StateRunning && i.verdict != health.Unhealthy
 }
 
 // New returns a manager; Run must be running for it to notice anything.
 func New(d Deps) *Manager {
+	if d.Machine == "" {
+		d.Machine = thisStart()
+	}
 	m := &Manager{
+		jobs: make(chan struct{}, 1), open: map[string]store.Run{}, last: map[string]store.Run{}, acted: map[string]time.Time{},
 		Deps: d, log: d.Logger, told: make(chan health.Report, 256), failed: make(chan string, 256), done: make(chan struct{}),
-		instances: map[string]*instance{}, services: map[string]*service{}, seen: map[string]procs.Status{},
-		changed: make(chan struct{}), cpu: map[string]cpuSample{}, hooks: newHooks(d.Logger), coming: map[string]int{},
+		instances: map[string]*instance{}, services: map[string]*service{}, seen: map[string]procs.Status{}, gone: map[string]uint64{},
+		news: news{}, cpu: map[string]cpuSample{}, hooks: newHooks(d.Logger), coming: map[string]int{},
 	}
 	m.life, m.end = context.WithCancel(context.Background())
 	m.prober = health.NewProber(m.hear)
@@ -153,6 +172,7 @@ func (m *Manager) Run(ctx context.Context) error {
 	defer m.hooks.start(ctx)()
 	defer m.late.Wait()
 	defer m.end()
+	defer m.startJobs(ctx)()
 	for {
 		select {
 		case <-ctx.Done():
@@ -186,8 +206,7 @@ func passed(err error) bool {
 
 // hear takes a probe's report: routing acts on it at once, the keeper is told by Run.
 func (m *Manager) hear(r health.Report) {
-	// Asked now: an unhealthy process is about to be restarted.
-	r.Reason += elsewhere(r.Reason, r.PID, m.portOf(r.ID))
+	r.Reason += m.elsewhere(r)
 	m.mu.Lock()
 	i, ok := m.instances[r.ID]
 	if !ok || i.status.PID != r.PID {
@@ -211,29 +230,29 @@ func (m *Manager) hear(r health.Report) {
 	}
 }
 
-func (m *Manager) portOf(id string) int {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if i, ok := m.instances[id]; ok {
-		return i.Port
-	}
-	return 0
-}
-
-// Observe takes the keeper's word on one instance. Calls come in the keeper's order.
+// Observe takes the keeper's word on one instance: its news in the keeper's order, and answers to calls, which may
+// overtake them.
 func (m *Manager) Observe(s procs.Status) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if s.State == procs.StateRemoved {
-		m.changes(m.seen[s.ID], s)
+	removed := s.State == procs.StateRemoved
+	last, known := m.seen[s.ID]
+	switch {
+	case removed && s.Seq == 0: // found missing by the client, after it had lost track
+		s.Seq = last.Seq
+	case s.Seq < last.Seq:
+		return // an answer to a call overtook it
+	case !known && s.Seq <= m.gone[s.ID] && m.gone[s.ID] > 0:
+		return // the instance is gone since; one that takes its slot has words of its own
+	}
+	m.changes(last, s)
+	if removed {
 		delete(m.seen, s.ID)
+		m.gone[s.ID] = max(s.Seq, m.gone[s.ID])
 		return
 	}
-	if s.Seq < m.seen[s.ID].Seq {
-		return // an answer to a call overtook it
-	}
-	m.changes(m.seen[s.ID], s)
 	m.seen[s.ID] = s
+	delete(m.gone, s.ID)
 	if i, ok := m.instances[s.ID]; ok {
 		m.take(i, s)
 	}
@@ -258,13 +277,13 @@ func (m *Manager) take(i *instance, s procs.Status) {
 	} else {
 		m.prober.Forget(i.ID)
 	}
+	m.settle(i)
 	m.publish(i.Service)
 }
 
 // publish makes the gateway's route of a service what the instances' states say. Called with the lock held.
 func (m *Manager) publish(name string) {
-	close(m.changed)
-	m.changed = make(chan struct{})
+	m.news.tell(name)
 	svc, ok := m.services[name]
 	if !ok {
 		m.Router.RemoveRoute(name)
@@ -282,16 +301,13 @@ func (m *Manager) publish(name string) {
 	if len(route.Targets) == 0 {
 		_, route.Reason = svc.summary()
 	}
+	if i := svc.live(); i != nil && i.job() {
+		route.Reason, route.Never, route.Record.Mode = i.noRequests(), true, "off"
+		m.wakeJobs()
+	}
 	if err := m.Router.SetRoute(route); err != nil {
 		m.log.Warn("recording without bodies", "service", name, "err", err)
 	}
-}
-
-// Changed returns a channel that is closed at the next change of anything.
-func (m *Manager) Changed() <-chan struct{} {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.changed
 }
 
 // keyed is one lock per name.

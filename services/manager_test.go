@@ -190,6 +190,28 @@ func TestStartSaysWhyItFailed(t *testing.T) {
 	}
 }
 
+// TestEarlierRestartsAreForgiven: start and restart of a service whose instances crashed once, some time ago.
+func TestEarlierRestartsAreForgiven(t *testing.T) {
+	r := newRig(t)
+	r.deploy(t, "ocr", 1)
+	if err := r.Scale(t.Context(), "ocr", 2); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "two serve", func() bool { return r.router.targets("ocr") == "ocr/1 ocr/2" })
+	r.keeper.mu.Lock()
+	for _, id := range []string{"ocr/1", "ocr/2"} {
+		r.keeper.set(id, func(s *procs.Status) { s.Restarts, s.LastExit = 2, &procs.Exit{Code: 1} })
+	}
+	r.keeper.mu.Unlock()
+	eventually(t, "the restarts are known", func() bool { return r.restarts([]string{"ocr/2"})["ocr/2"] == 2 })
+	if err := r.Start(t.Context(), "ocr"); err != nil {
+		t.Errorf("start of a running service: %v", err)
+	}
+	if err := r.Restart(t.Context(), "ocr"); err != nil {
+		t.Errorf("restart, one after the other: %v", err)
+	}
+}
+
 func TestNeverDeployedCannotStart(t *testing.T) {
 	r := newRig(t)
 	r.release(t, "ocr", nil)

@@ -8,7 +8,30 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
+
+	"aictl/health"
 )
+
+// hintAfter is how long a process is left alone that has not begun to listen: most take a while, and looking through
+// the machine's sockets costs the more the more services there are.
+const hintAfter = time.Second
+
+// elsewhere is asked now: an unhealthy process is about to be restarted.
+func (m *Manager) elsewhere(r health.Report) string {
+	m.mu.Lock()
+	i, ok := m.instances[r.ID]
+	if !ok || i.status.PID != r.PID {
+		m.mu.Unlock()
+		return ""
+	}
+	port, age := i.Port, r.At.Sub(i.status.StartedAt)
+	m.mu.Unlock()
+	if r.Verdict == health.Starting && age < hintAfter {
+		return ""
+	}
+	return elsewhere(r.Reason, r.PID, port)
+}
 
 // elsewhere names the ports that a process listens on when nothing answers on its own.
 func elsewhere(reason string, pid, port int) string {

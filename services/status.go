@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"aictl/configs"
 	"aictl/health"
 	"aictl/procs"
 	"aictl/store"
@@ -37,7 +38,7 @@ func (s *service) summary() (procs.State, string) {
 	switch {
 	case s.release == "":
 		return procs.StateStopped, "not deployed yet: no deploy has succeeded"
-	case s.wanted == store.WantedStopped && len(s.waits) == 0 && (state == procs.StateStopped || !found):
+	case s.wanted == store.WantedStopped && len(s.waits) == 0 && (state == procs.StateStopped || !found || s.idle()):
 		return procs.StateStopped, "stopped; start it with `aictl start`"
 	case len(s.waits) > 0:
 		return procs.StateStarting, "waits for " + strings.Join(s.waits, ", ") + " to be healthy"
@@ -46,7 +47,16 @@ func (s *service) summary() (procs.State, string) {
 	case !found:
 		return procs.StateStopped, "no instance"
 	}
+	if i := s.live(); i.job() {
+		return s.jobSummary(i)
+	}
 	return state, reason
+}
+
+// idle reports whether the service is a job that does not run, however its last run ended.
+func (s *service) idle() bool {
+	i := s.live()
+	return i != nil && i.job() && i.run == nil && i.status.PID == 0
 }
 
 // state is the keeper's word, or starting while it has none yet.
@@ -98,18 +108,14 @@ func (m *Manager) Status(ctx context.Context, patterns []string) ([]View, error)
 	if err != nil {
 		return nil, err
 	}
+	commits, err := m.Store.LiveCommits(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read releases: %w", err)
+	}
 	views := make([]View, 0, len(picked))
 	for _, svc := range picked {
-		commit := ""
-		if svc.Release != "" {
-			rel, err := m.Store.Release(ctx, svc.Name, svc.Release)
-			if err != nil {
-				return nil, fmt.Errorf("release %s of %s: %w", svc.Release, svc.Name, err)
-			}
-			commit = rel.Commit
-		}
 		v := m.view(svc)
-		v.Commit = commit
+		v.Commit = commits[svc.Name]
 		views = append(views, v)
 	}
 	m.measure(views)
@@ -122,6 +128,10 @@ func (m *Manager) view(svc store.Service) View {
 	s := m.entry(svc.Name)
 	v := View{Service: svc, URL: m.GatewayURL + "/ai/" + svc.Name}
 	v.State, v.Reason = s.summary()
+	v.Kind = configs.KindService
+	if i := s.live(); i != nil && i.job() {
+		v.Kind, v.Job = i.man.Kind, m.jobView(s, i)
+	}
 	for _, i := range s.slots {
 		iv := InstanceView{Instance: i.Instance, Status: i.status, Health: i.healthWord(), Reason: i.why()}
 		iv.Status.State = i.state()
@@ -167,7 +177,7 @@ func (m *Manager) measure(views []View) {
 			if !ok {
 				continue
 			}
-			i.MemoryBytes = u.MemoryBytes
+			i.MemoryBytes, i.Processes = u.MemoryBytes, u.Processes
 			last, ok := m.cpu[i.ID]
 			if !ok || last.pid != i.Status.PID {
 				last = cpuSample{pid: i.Status.PID, at: i.Status.StartedAt}

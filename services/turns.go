@@ -43,8 +43,9 @@ func (m *Manager) CheckOrder(ctx context.Context, name string, after []string) (
 	}
 	graph[name] = after
 	for _, dep := range after {
-		if _, known := graph[dep]; !known {
-			warnings = append(warnings, fmt.Sprintf("after: there is no service %s yet; until there is, it is not waited for", dep))
+		_, known := graph[dep]
+		if w := m.inVain(dep, known); w != "" {
+			warnings = append(warnings, w)
 		}
 	}
 	_, cycles := order(graph)
@@ -56,21 +57,41 @@ func (m *Manager) CheckOrder(ctx context.Context, name string, after []string) (
 	return warnings, nil
 }
 
+// inVain says why a service that others are to be started after is not waited for, "" when it is.
+func (m *Manager) inVain(dep string, known bool) string {
+	if !known {
+		return fmt.Sprintf("after: there is no service %s yet; until there is, it is not waited for", dep)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s := m.services[dep]
+	switch i := s.live(); {
+	case i == nil:
+		return "" // not deployed yet
+	case i.cron():
+		return fmt.Sprintf("after: %s is a cron service: nobody waits for the runs of a schedule; take it out", dep)
+	case s.wanted == store.WantedStopped:
+		return fmt.Sprintf("after: %s is stopped; until it is started, it is not waited for", dep)
+	}
+	return ""
+}
+
 // storedGraph is what every service's live release is to be started after.
 func (m *Manager) storedGraph(ctx context.Context) (map[string][]string, error) {
 	all, err := m.Store.Services(ctx, "", 0)
 	if err != nil {
 		return nil, fmt.Errorf("read services: %w", err)
 	}
+	live, err := m.Store.LiveReleases(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read releases: %w", err)
+	}
 	graph := map[string][]string{}
 	for _, svc := range all {
 		graph[svc.Name] = nil
-		if svc.Release == "" {
+		rel, ok := live[svc.Name]
+		if !ok {
 			continue
-		}
-		rel, err := m.Store.Release(ctx, svc.Name, svc.Release)
-		if err != nil {
-			return nil, fmt.Errorf("release %s of %s: %w", svc.Release, svc.Name, err)
 		}
 		man, err := manifestOf(rel)
 		if err != nil {
@@ -117,8 +138,9 @@ func (s *service) live() *instance {
 }
 
 // awaitTurn returns when everything that a service is to be started after is healthy or not worth waiting for: not
-// wanted, given up, or not up within its start period. Meanwhile the service's state says what it waits for.
-func (m *Manager) awaitTurn(ctx context.Context, name string) error {
+// wanted, given up, or not up within its start period. A oneshot has to succeed: that it has failed is an error unless the
+// caller is patient. Meanwhile the service's state says what it waits for.
+func (m *Manager) awaitTurn(ctx context.Context, name string, patient bool) error {
 	begun := time.Now()
 	m.mu.Lock()
 	deps := m.turn(name)
@@ -127,11 +149,15 @@ func (m *Manager) awaitTurn(ctx context.Context, name string) error {
 		return nil
 	}
 	defer m.waits(name, nil)
+	changed, done := m.follow(deps...)
+	defer done()
 	for {
-		changed := m.Changed()
-		open, left := m.outstanding(deps, begun, time.Now())
+		open, left, blocked := m.outstanding(deps, begun, time.Now())
 		if len(open) == 0 {
 			return nil
+		}
+		if blocked != "" && !patient {
+			return fmt.Errorf("%s is to be started after others: %s: %w; run it again with `aictl run`, or stop it to start without it", name, blocked, ErrNotHealthy)
 		}
 		m.waits(name, open)
 		timer := time.NewTimer(left)
@@ -162,13 +188,25 @@ func (m *Manager) waits(name string, deps []string) {
 }
 
 // outstanding are those of deps that are worth waiting for still, and how long at most until that changes by itself.
-func (m *Manager) outstanding(deps []string, begun, now time.Time) (open []string, left time.Duration) {
+// blocked names the first that has failed and has to succeed.
+func (m *Manager) outstanding(deps []string, begun, now time.Time) (open []string, left time.Duration, blocked string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	left = time.Minute
 	for _, dep := range deps {
 		s, ok := m.services[dep]
 		if !ok || s.wanted != store.WantedRunning && m.coming[dep] == 0 {
+			continue
+		}
+		if i := s.live(); i != nil && i.job() {
+			waits, failed := i.awaited(begun, now, m.coming[dep] > 0)
+			if waits || failed {
+				open = append(open, dep)
+				left = min(left, uncheckedStart)
+			}
+			if failed && blocked == "" {
+				blocked = dep + " " + ending(*i.outcome)
+			}
 			continue
 		}
 		patience := s.patience(begun, now)
@@ -178,7 +216,21 @@ func (m *Manager) outstanding(deps []string, begun, now time.Time) (open []strin
 		open = append(open, dep)
 		left = min(left, patience)
 	}
-	return open, left
+	return open, left, blocked
+}
+
+// awaited says whether a service that began to wait for i at that time waits for a success of it, or would in vain. An
+// end from before counts unless i is about to run again. Nobody waits for the runs of a schedule.
+func (i *instance) awaited(begun, now time.Time, coming bool) (waits, failed bool) {
+	switch {
+	case i.cron():
+		return false, false
+	case i.run != nil || i.outcome == nil:
+		return true, false
+	case coming && i.outcome.EndedAt.Before(begun) && now.Sub(begun) < uncheckedStart:
+		return true, false
+	}
+	return false, !i.done()
 }
 
 // patience is how much longer a service is waited for by one that began to wait at that time: not at all once one of

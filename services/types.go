@@ -3,6 +3,7 @@ package services
 import (
 	"time"
 
+	"aictl/configs"
 	"aictl/procs"
 	"aictl/store"
 )
@@ -17,6 +18,8 @@ type View struct {
 	Commit    string      // of the live release
 	URL       string      // gateway URL
 	Instances []InstanceView
+	Kind      configs.Kind
+	Job       *JobView // nil for a service that runs all the time
 }
 
 // InstanceView is one instance with what the keeper and the prober know of it.
@@ -28,4 +31,6 @@ type InstanceView struct {
 	Uptime      time.Duration
 	MemoryBytes int64   // resident set of the process group
 	CPUPercent  float64 // of one core, over the last sampling interval
+	Processes   int     // threads are not counted
+	OpenFiles   int     // of all processes; 0 unless asked for, see Manager.CountFiles
 }

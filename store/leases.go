@@ -12,6 +12,7 @@ import (
 const (
 	insertLease = `INSERT INTO port_leases (port, owner, at) VALUES (?, ?, ?)`
 	leaseHeld   = `SELECT count(*) FROM port_leases WHERE port = ? AND owner = ?`
+	selectLease = `SELECT port, owner, at FROM port_leases WHERE owner = ?`
 	listLeases  = `SELECT port, owner, at FROM port_leases ORDER BY port`
 	deleteLease = `DELETE FROM port_leases WHERE port = ? AND owner = ?`
 )
@@ -37,6 +38,15 @@ func (s *Store) Lease(ctx context.Context, port int, owner string) error {
 func (s *Store) Unlease(ctx context.Context, port int, owner string) error {
 	_, err := s.w.ExecContext(ctx, deleteLease, port, owner)
 	return wrap(err, "release port %d of %s", port, owner)
+}
+
+// LeaseOf returns the port that owner has; ok is false when it has none.
+func (s *Store) LeaseOf(ctx context.Context, owner string) (port int, ok bool, err error) {
+	v, err := one(ctx, s.r, scanLease, selectLease, owner)
+	if errors.Is(err, ErrNotFound) {
+		return 0, false, nil
+	}
+	return v.Port, err == nil, wrap(err, "port lease of %s", owner)
 }
 
 // Leases returns the ledger as owner by port.

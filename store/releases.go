@@ -19,6 +19,8 @@ const (
   ON CONFLICT (service) DO UPDATE SET last = last + 1 RETURNING last`
 	insertRelease = `INSERT INTO releases (number, ` + releaseColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	selectRelease = `SELECT ` + releaseColumns + ` FROM releases WHERE service = ? AND id = ?`
+	liveReleases  = `SELECT ` + releaseColumns + ` FROM releases WHERE (service, id) IN (SELECT name, release FROM services)`
+	liveCommits   = `SELECT service, commit_sha FROM releases WHERE (service, id) IN (SELECT name, release FROM services)`
 	listReleases  = `SELECT ` + releaseColumns + ` FROM releases WHERE service = ? AND number < ? ORDER BY number DESC LIMIT ?`
 	inUse         = `SELECT count(*) FROM services WHERE name = ?1 AND ?2 IN (release, previous)`
 	deleteRelease = `DELETE FROM releases WHERE service = ? AND id = ?`
@@ -75,6 +77,31 @@ func (s *Store) CreateRelease(ctx context.Context, v Release) (Release, error) {
 func (s *Store) Release(ctx context.Context, service, id string) (Release, error) {
 	v, err := one(ctx, s.r, scanRelease, selectRelease, service, id)
 	return v, wrap(err, "release %s of %s", id, service)
+}
+
+// LiveReleases returns the live release of every service that has one, by service.
+func (s *Store) LiveReleases(ctx context.Context) (map[string]Release, error) {
+	all, err := query(ctx, s.r, scanRelease, liveReleases)
+	live := make(map[string]Release, len(all))
+	for _, v := range all {
+		live[v.Service] = v
+	}
+	return live, wrap(err, "list live releases")
+}
+
+// LiveCommits returns the commit of every service's live release, by service: what LiveReleases tells, without manifests.
+func (s *Store) LiveCommits(ctx context.Context) (map[string]string, error) {
+	all, err := query(ctx, s.r, scanPair, liveCommits)
+	commits := make(map[string]string, len(all))
+	for _, v := range all {
+		commits[v[0]] = v[1]
+	}
+	return commits, wrap(err, "list live commits")
+}
+
+func scanPair(r row) (v [2]string, err error) {
+	err = r.Scan(&v[0], &v[1])
+	return v, err
 }
 
 // Releases lists a service's releases, newest first, from the one before the id given ("" starts at the newest);

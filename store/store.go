@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"aictl/store/internal/sqlite"
@@ -30,10 +31,26 @@ type Options struct {
 // Store is aictl.db: one connection that writes, several that read. Its methods may be called from any goroutine.
 type Store struct {
 	w   *sql.DB
-	r   *sql.DB
+	r   *reader
 	box *box
 	now func() time.Time
 }
+
+// reader counts what is asked of it.
+type reader struct {
+	*sql.DB
+	asked atomic.Int64
+}
+
+// QueryContext is that of sql.DB.
+func (r *reader) QueryContext(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
+	r.asked.Add(1)
+	return r.DB.QueryContext(ctx, text, args...)
+}
+
+// Asked is how many queries the store has been asked since it was opened. What must not cost more with many services is
+// told by it, whatever the machine's speed.
+func (s *Store) Asked() int64 { return s.r.asked.Load() }
 
 // Open opens or creates the database (0600) and brings its schema up to date. A database of a newer aictl is
 // ErrNewerSchema; faults of the place it lives in match ErrPermission, ErrReadOnly, ErrDisk or ErrCorrupt.
@@ -76,7 +93,7 @@ func (s *Store) prepare(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	s.r = r
+	s.r = &reader{DB: r}
 	return nil
 }
 

@@ -301,6 +301,13 @@ func TestLeases(t *testing.T) {
 	wantErr(t, s.Lease(ctx, 8002, "ocr/1"), ErrConflict)
 	ok(t, s.Lease(ctx, 8003, "nlp/1"))
 	ok(t, s.Unlease(ctx, 8001, "nlp/1")) // not its own: nothing happens
+	port, has, err := s.LeaseOf(ctx, "ocr/1")
+	if err != nil || !has || port != 8001 {
+		t.Errorf("lease of ocr/1: %d, %t, %v", port, has, err)
+	}
+	if port, has, err := s.LeaseOf(ctx, "ocr/2"); err != nil || has {
+		t.Errorf("lease of ocr/2: %d, %t, %v", port, has, err)
+	}
 	got, err := s.Leases(ctx)
 	ok(t, err)
 	equal(t, got, map[int]string{8001: "ocr/1", 8003: "nlp/1"})
@@ -333,6 +340,30 @@ func TestDeletedServiceTakesItsInstancesAndLeasesAlong(t *testing.T) {
 	}
 	_, err = s.Deploy(ctx, d.ID)
 	ok(t, err)
+}
+
+func TestLiveReleases(t *testing.T) {
+	s, ctx := openTest(t), t.Context()
+	addService(t, s, "new")
+	addService(t, s, "ocr")
+	first := addRelease(t, s, "ocr")
+	second := addRelease(t, s, "ocr")
+	addService(t, s, "nlp")
+	addRelease(t, s, "nlp") // never live
+	ok(t, s.SetRelease(ctx, "ocr", first.ID, ""))
+	ok(t, s.SetRelease(ctx, "ocr", second.ID, first.ID))
+	want, err := s.Release(ctx, "ocr", second.ID)
+	ok(t, err)
+	asked := s.Asked()
+	live, err := s.LiveReleases(ctx)
+	ok(t, err)
+	equal(t, live, map[string]Release{"ocr": want})
+	commits, err := s.LiveCommits(ctx)
+	ok(t, err)
+	equal(t, commits, map[string]string{"ocr": want.Commit})
+	if n := s.Asked() - asked; n != 2 {
+		t.Errorf("two questions were %d queries", n)
+	}
 }
 
 func TestSettings(t *testing.T) {

@@ -26,6 +26,8 @@ type app struct {
 	// global flags
 	dataDir, server, token, output string
 	noColor                        bool
+
+	refused string // what is wrong with the server's settings file, as the last status said
 }
 
 func newApp(in io.Reader, out, err io.Writer, env func(string) string) *app {

@@ -1,12 +1,13 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -14,12 +15,13 @@ import (
 
 	"aictl/configs"
 	"aictl/daemon"
+	"aictl/procs"
 )
 
 func (a *app) daemonCommand() *cobra.Command {
 	defaults := configs.DefaultSettings()
 	var file string
-	var worker bool
+	var worker, trial bool
 	cmd := &cobra.Command{
 		Use:   "daemon",
 		Short: a.t("Run the server in the foreground"),
@@ -42,10 +44,13 @@ Settings come from these flags, AICTL_… variables, the database and the settin
 			if err != nil {
 				return fail(exitUsage, err, "")
 			}
-			logger := a.logger(settings.Log)
+			logger, relog := a.logger(settings.Log)
 			v, c := buildVersion()
+			if trial {
+				return json.NewEncoder(a.stdout).Encode(procs.OwnTrial(v))
+			}
 			if worker {
-				err := daemon.RunWorker(cmd.Context(), settings, daemon.WorkerOptions{Version: v, Commit: c, Logger: logger})
+				err := daemon.RunWorker(cmd.Context(), settings, daemon.WorkerOptions{Version: v, Commit: c, Logger: logger, Relog: relog})
 				if errors.Is(err, daemon.ErrRefused) {
 					return fail(daemon.ExitRefused, err, "")
 				}
@@ -55,7 +60,8 @@ Settings come from these flags, AICTL_… variables, the database and the settin
 			if err != nil {
 				return err
 			}
-			return daemon.RunKeeper(cmd.Context(), settings, daemon.KeeperOptions{Worker: argv, Version: v, Logger: logger})
+			tryArgs := slices.Concat([]string{"daemon", "--trial"}, argv[3:])
+			return daemon.RunKeeper(cmd.Context(), settings, daemon.KeeperOptions{Worker: argv, Trial: tryArgs, Version: v, Logger: logger})
 		},
 	}
 	flags := cmd.Flags()
@@ -64,8 +70,11 @@ Settings come from these flags, AICTL_… variables, the database and the settin
 	flags.String("ports", defaults.Ports.String(), a.t("ports for services"))
 	flags.StringVar(&file, "config", "", a.t("settings file (default: %s, when it is there)", configs.DefaultSettingsFile))
 	flags.BoolVar(&worker, "worker", false, a.t("run as the keeper's daemon process"))
-	if err := flags.MarkHidden("worker"); err != nil {
-		panic(err) // the flag's name is misspelt
+	flags.BoolVar(&trial, "trial", false, a.t("print what this program is to a keeper that may be upgraded to it"))
+	for _, name := range []string{"worker", "trial"} {
+		if err := flags.MarkHidden(name); err != nil {
+			panic(err) // the flag's name is misspelt
+		}
 	}
 	return cmd
 }
@@ -88,7 +97,7 @@ func (a *app) loadSettings(cmd *cobra.Command, file string) (configs.Settings, e
 		}
 		src.Flags["data_dir"] = dir
 	}
-	return configs.Load(src)
+	return daemon.LoadSettings(src)
 }
 
 // workerArgv is the command line of the daemon process: this one's, with the flag that makes it the worker. Paths are
@@ -106,22 +115,9 @@ func workerArgv(cmd *cobra.Command) ([]string, error) {
 			value, absErr = filepath.Abs(value)
 			err = errors.Join(err, absErr)
 		}
-		if f.Name != "worker" {
+		if f.Name != "worker" && f.Name != "trial" {
 			argv = append(argv, "--"+f.Name+"="+value)
 		}
 	})
 	return argv, err
-}
-
-// logger writes the daemon's own log to stderr: text where somebody looks, JSON otherwise, unless the settings say which.
-func (a *app) logger(s configs.LogSettings) *slog.Logger {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(s.Level)); err != nil {
-		level = slog.LevelInfo // the settings were checked; a level this version does not know is no reason to be silent
-	}
-	opts := &slog.HandlerOptions{Level: level}
-	if s.Format == "text" || s.Format != "json" && a.err.tty {
-		return slog.New(slog.NewTextHandler(a.stderr, opts))
-	}
-	return slog.New(slog.NewJSONHandler(a.stderr, opts))
 }

@@ -15,8 +15,9 @@ type deployFlags struct {
 	name, ref, subdir string
 	env               []string
 	replicas          int
-	wait              bool
+	wait, watch, dry  bool
 	timeout           time.Duration
+	source            string // as given
 }
 
 func (a *app) deployCommand() *cobra.Command {
@@ -35,12 +36,16 @@ The command waits for the result. Ctrl-C leaves the deploy going; --wait=false d
 			a.t("A directory, a Gitea repository, a Git URL"), "aictl deploy ./ocr",
 			"", "aictl deploy team/ocr --ref v1.4",
 			"", "aictl deploy https://git.example.com/team/models.git --subdir ocr",
+			a.t("Deploy at every change of a file"), "aictl deploy ./ocr --watch",
 			a.t("The same code twice, with different settings"), "aictl deploy team/ocr --name ocr-large --env MODEL=large --replicas 2"),
 		Args: a.args(cobra.ExactArgs(1)),
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return nil, cobra.ShellCompDirectiveFilterDirs
 		},
-		RunE: func(cmd *cobra.Command, args []string) error { return a.deploy(cmd, args[0], f) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			f.source = args[0]
+			return a.deploy(cmd, args[0], f)
+		},
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.name, "name", "", a.t("name of the service (default: the manifest's, else the repository's)"))
@@ -48,6 +53,8 @@ The command waits for the result. Ctrl-C leaves the deploy going; --wait=false d
 	flags.StringVar(&f.subdir, "subdir", "", a.t("directory of the service in the repository"))
 	flags.StringArrayVarP(&f.env, "env", "e", nil, a.t("environment variable `K=V`, kept with the service; may be repeated"))
 	flags.IntVar(&f.replicas, "replicas", 0, a.t("number of instances (default: the manifest's)"))
+	flags.BoolVar(&f.watch, "watch", false, a.t("deploy the directory again whenever a file changes, until Ctrl-C"))
+	flags.BoolVar(&f.dry, "dry-run", false, a.t("show what the deploy would change, and do nothing"))
 	a.waitFlags(cmd, &f.wait, &f.timeout)
 	return cmd
 }
@@ -73,9 +80,20 @@ func (a *app) deploy(cmd *cobra.Command, arg string, f deployFlags) error {
 		}
 		req.Replicas = &f.replicas
 	}
+	if f.watch {
+		if err := a.checkWatch(cmd, f, &req.Source); err != nil {
+			return err
+		}
+	}
 	client, err := a.connect()
 	if err != nil {
 		return err
+	}
+	if f.dry {
+		return a.previewDeploy(cmd.Context(), client, req)
+	}
+	if f.watch {
+		return a.watchDeploys(cmd.Context(), client, req)
 	}
 	doc, err := client.Deploy(cmd.Context(), req)
 	if err != nil {

@@ -36,7 +36,7 @@ func (a *app) doctorCommand() *cobra.Command {
 		Use:   "doctor",
 		Short: a.t("Check what this machine needs to run services"),
 		Long: a.t(`Check what this machine needs to run services: Python, uv, Node, Git, addresses and ports, the data directory,
-room on the disk, open files, cgroups, the clock, and the daemon. Whatever is missing comes with the way to
+room on the disk, open files, which limits can be enforced, the clock, and the daemon. Whatever is missing comes with the way to
 mend it. A failed check exits 1.`),
 		Example: a.examples(
 			a.t("Before the first start"), "aictl doctor",

@@ -79,6 +79,9 @@ func (a *app) printEvent(ev api.Event) error {
 	if ev.Instance != "" {
 		who = ev.Instance
 	}
+	if who == "" {
+		who = "aictl"
+	}
 	parts := []string{
 		a.out.paint(dim, ev.Time.Local().Format("2006-01-02 15:04:05")), a.out.paint(bold, printable(who)), a.out.paint(st, what),
 	}
@@ -115,15 +118,21 @@ func (a *app) eventName(kind string) (string, style) {
 	group, what, _ := strings.Cut(kind, ".")
 	st := plain
 	switch what {
-	case "healthy", "started", "live":
+	case "healthy", "started", "live", "applied", "succeeded":
 		st = green
 	case "exited", "unhealthy", "backoff", "stopped", "lost":
 		st = yellow
-	case "fatal", "failed":
+	case "fatal", "failed", "refused":
 		st = red
 	}
 	if group == "deploy" {
 		return a.t("deploy") + " " + a.t(what), st
+	}
+	if group == "job" {
+		return a.t("run") + " " + a.t(what), st
+	}
+	if group == "config" {
+		return a.t("settings") + " " + a.t(what), st
 	}
 	if group == "events" {
 		return a.t("events lost"), st

@@ -183,7 +183,7 @@ func fleet() api.ServiceList {
 				{ID: "ocr/2", PID: 12, Port: 8002, State: "running", Health: "healthy", UptimeSeconds: 60, Restarts: 2, MemoryBytes: 30 << 20, CPUPercent: 0.5, Detail: &api.InstanceDetail{Release: "r3-1a2b3c4d", Live: true}},
 			}},
 		{Name: "分类", State: "backoff", Health: "starting", Replicas: 1, Release: api.ReleaseRef{ID: "r1-ffff0000", Commit: "ffff00001111"},
-			URL: "http://127.0.0.1:7680/ai/分类", Detail: &api.ServiceDetail{Wanted: "running", Reason: "exited with code 1 twice; next start in 4s"},
+			URL: "http://127.0.0.1:7680/ai/分类", Reason: "exited with code 1 twice; next start in 4s", Detail: &api.ServiceDetail{Wanted: "running", Reason: "exited with code 1 twice; next start in 4s"},
 			Instances: []api.Instance{{ID: "分类/1", Port: 8003, State: "backoff", Restarts: 5, Detail: &api.InstanceDetail{Reason: "exited with code 1", Live: true}}}},
 	}}
 }

@@ -14,7 +14,7 @@ func helpZH() map[string]string {
 		"Run the server, deploy a service, call it": "启动服务器，部署一个服务，调用它",
 
 		"Show services and their instances": "查看服务及其实例",
-		"Show every service, or those the patterns match: names, globs such as 'text-*', or @group.\n\nWith patterns the exit code is 3 when a matching service is not running, and 6 when a pattern matches none.\nA stopped service counts as not running. -o wide shows every instance.": "查看全部服务，或与模式匹配的服务：名称、通配（如 'text-*'）或 @分组。\n\n给出模式时，若有匹配的服务不在运行，退出码为 3；没有匹配则为 6。已停止也算不在运行。\n-o wide 显示每个实例。",
+		"Show every service, or those the patterns match: names, globs such as 'text-*', or @group.\n\nWith patterns the exit code is 3 when a matching service is not running, and 6 when a pattern matches none.\nA stopped service counts as not running, and so does a oneshot or cron service whose last run failed. -o wide shows every instance.": "查看全部服务，或与模式匹配的服务：名称、通配（如 'text-*'）或 @分组。\n\n给出模式时，若有匹配的服务不在运行，退出码为 3；没有匹配则为 6。已停止也算不在运行；oneshot 或 cron 服务上一次运行失败也是如此。\n-o wide 显示每个实例。",
 		"All services, and then their instances too": "全部服务，以及它们的实例",
 		"Keep looking": "持续查看",
 		"In a script":  "在脚本中",
@@ -86,7 +86,7 @@ func helpZH() map[string]string {
 		"As JSON, for monitoring": "以 JSON 供监控使用",
 
 		"Check what this machine needs to run services": "检查本机运行服务所需的条件",
-		"Check what this machine needs to run services: Python, uv, Node, Git, addresses and ports, the data directory,\nroom on the disk, open files, cgroups, the clock, and the daemon. Whatever is missing comes with the way to\nmend it. A failed check exits 1.": "检查本机运行服务所需的条件：Python、uv、Node、Git、地址与端口、数据目录、磁盘空间、\n打开文件数、cgroup、时钟和守护进程。缺什么都会说明如何补救。检查失败退出码为 1。",
+		"Check what this machine needs to run services: Python, uv, Node, Git, addresses and ports, the data directory,\nroom on the disk, open files, which limits can be enforced, the clock, and the daemon. Whatever is missing comes with the way to\nmend it. A failed check exits 1.": "检查本机运行服务所需的条件：Python、uv、Node、Git、地址与端口、数据目录、磁盘空间、\n打开文件数、能强制哪些上限、时钟和守护进程。缺什么都会说明如何补救。检查失败退出码为 1。",
 		"Before the first start":                             "首次启动之前",
 		"For another data directory and other ports":         "另一个数据目录和别的端口",
 		"Show the version of this program and of the daemon": "查看本程序与守护进程的版本",

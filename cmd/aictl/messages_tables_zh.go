@@ -104,16 +104,5 @@ func doctorZH() map[string]string {
 		"nothing keeps the clock right; it says %s":                                        "没有程序校准时钟；它显示 %s",
 		"synchronise it: timedatectl set-ntp true":                                         "请同步：timedatectl set-ntp true",
 		"synchronised, %s":                                                                 "已同步，%s",
-		"boot with systemd.unified_cgroup_hierarchy=1":                                     "请以 systemd.unified_cgroup_hierarchy=1 启动系统",
-		"no cgroups here; memory, CPU and process limits are not enforced":                 "这里没有 cgroup；不会强制内存、CPU 和进程数上限",
-		"in a container, mount /sys/fs/cgroup and run with --cgroupns=private":             "在容器中请挂载 /sys/fs/cgroup，并以 --cgroupns=private 运行",
-		"cgroup v1 without %s; those limits are not enforced":                              "cgroup v1 缺少 %s；不会强制这些上限",
-		"cgroup v1 that this user may not change; limits are not enforced":                 "此用户不得更改 cgroup v1；不会强制上限",
-		"v1 with %s": "v1，带 %s",
-		"cgroup v2 without %s; those limits are not enforced":                    "cgroup v2 缺少 %s；不会强制这些上限",
-		"let the unit have them: Delegate=yes":                                   "请让单元拥有它们：Delegate=yes",
-		"cgroup v2; a user's own daemon needs a delegated part of it for limits": "cgroup v2；用户自己的守护进程需要委派的一部分才能设上限",
-		"run it as a unit with Delegate=yes":                                     "请作为带 Delegate=yes 的单元运行",
-		"v2 with %s":                                                             "v2，带 %s",
 	}
 }

@@ -56,10 +56,10 @@ every request/response pair.`),
 		}
 	}
 	add(groupServices, a.t("Services:"), a.statusCommand(), a.topCommand(), a.actionCommand("start"), a.actionCommand("stop"),
-		a.actionCommand("restart"), a.scaleCommand(), a.removeCommand(), a.signalCommand(), a.logsCommand(), a.eventsCommand(), a.callCommand())
+		a.actionCommand("restart"), a.scaleCommand(), a.removeCommand(), a.signalCommand(), a.runCommand(), a.runsCommand(), a.logsCommand(), a.eventsCommand(), a.callCommand())
 	add(groupDeploys, a.t("Deploys:"), a.initCommand(), a.deployCommand(), a.deploysCommand(), a.rollbackCommand())
 	add(groupRecords, a.t("Records:"), a.recordsCommand())
-	add(groupServer, a.t("Server:"), a.daemonCommand(), a.demoCommand(), a.doctorCommand(), a.versionCommand(), a.completionCommand())
+	add(groupServer, a.t("Server:"), a.daemonCommand(), a.configCommand(), a.demoCommand(), a.doctorCommand(), a.upgradeCommand(), a.versionCommand(), a.completionCommand())
 	return root
 }
 

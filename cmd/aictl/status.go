@@ -22,7 +22,7 @@ func (a *app) statusCommand() *cobra.Command {
 		Long: a.t(`Show every service, or those the patterns match: names, globs such as 'text-*', or @group.
 
 With patterns the exit code is 3 when a matching service is not running, and 6 when a pattern matches none.
-A stopped service counts as not running. -o wide shows every instance.`),
+A stopped service counts as not running, and so does a oneshot or cron service whose last run failed. -o wide shows every instance.`),
 		Example: a.examples(
 			a.t("All services, and then their instances too"), "aictl status",
 			"", "aictl status -o wide",
@@ -41,6 +41,9 @@ A stopped service counts as not running. -o wide shows every instance.`),
 			if err := a.printStatus(services); err != nil {
 				return err
 			}
+			if a.refused != "" && !a.machine() {
+				a.refusedHint(a.refused)
+			}
 			return statusCode(args, services)
 		},
 	}
@@ -55,7 +58,7 @@ func statusCode(patterns []string, services []api.Service) error {
 		return nil
 	}
 	for _, s := range services {
-		if s.State != "running" {
+		if s.State != "running" && !(isJob(s) && jobFine(s)) {
 			return exitWith(exitNotRunning)
 		}
 	}
@@ -67,13 +70,19 @@ func (a *app) fetchStatus(ctx context.Context, patterns []string) ([]api.Service
 	if err != nil {
 		return nil, err
 	}
-	list, err := client.Services(ctx, patterns, true)
+	// The table does without details: they are two thirds of the answer, which with a thousand services is felt.
+	ask := func() (api.ServiceList, error) { return client.Services(ctx, patterns, false) }
+	if a.wide() || a.machine() {
+		ask = func() (api.ServiceList, error) { return client.ServicesInUse(ctx, patterns) }
+	}
+	list, err := ask()
 	if err != nil {
 		return nil, err
 	}
 	if len(list.Services) == 0 && len(patterns) > 0 {
 		return nil, fail(exitNotFound, a.errorf("no service matches %q", strings.Join(patterns, " ")), a.t("`%s` lists the services", a.command("status")))
 	}
+	a.refused = list.ConfigRefused
 	return list.Services, nil
 }
 
@@ -110,6 +119,7 @@ func (a *app) statusTable(services []api.Service) *table {
 		column{title: a.t("PID"), right: true, wide: true}, column{title: a.t("PORT"), flex: true},
 		column{title: a.t("UPTIME"), right: true}, column{title: a.t("RESTARTS"), right: true},
 		column{title: a.t("CPU"), right: true}, column{title: a.t("MEMORY"), right: true},
+		column{title: a.t("PROCS"), right: true, wide: true}, column{title: a.t("FILES"), right: true, wide: true},
 		column{title: a.t("URL"), flex: true, wide: !a.roomForURLs()}, column{title: a.t("NOTE"), flex: true})
 	for _, s := range services {
 		a.serviceRow(t, s)
@@ -143,6 +153,7 @@ func (a *app) serviceRow(t *table, s api.Service) {
 	var restarts int
 	var cpu float64
 	var memory int64
+	var processes, files int
 	for _, in := range s.Instances {
 		if in.Port != 0 {
 			ports = append(ports, strconv.Itoa(in.Port))
@@ -151,14 +162,18 @@ func (a *app) serviceRow(t *table, s api.Service) {
 		restarts += in.Restarts
 		cpu += in.CPUPercent
 		memory += in.MemoryBytes
+		processes += in.Processes
+		files += in.OpenFiles
 	}
-	note := ""
-	if s.Detail != nil && (s.State != "running" || s.Health == "unhealthy") && s.State != "stopped" {
-		note = s.Detail.Reason
+	note, ready, state := "", fmt.Sprintf("%d/%d", s.Ready, s.Replicas), a.state(s.State)
+	if isJob(s) {
+		note, ready, state = a.jobNote(s), "-", a.jobState(s)
+	} else if (s.State != "running" || s.Health == "unhealthy") && s.State != "stopped" {
+		note = s.Reason
 	}
-	t.row(cell{s.Name, bold}, a.state(s.State), a.health(s.Health), fmt.Sprintf("%d/%d", s.Ready, s.Replicas),
+	t.row(cell{s.Name, bold}, state, a.health(s.Health), ready,
 		orDash(s.Release.ID), orDash(shortCommit(s.Release.Commit)), "", orDash(strings.Join(ports, ",")),
-		uptime(oldest), restartCount(restarts), percent(cpu, memory), memoryText(memory), s.URL, note)
+		uptime(oldest), restartCount(restarts), percent(cpu, memory), memoryText(memory), countText(processes), countText(files), orDash(s.URL), note)
 }
 
 func (a *app) instanceRow(t *table, in api.Instance, last bool) {
@@ -175,8 +190,9 @@ func (a *app) instanceRow(t *table, in api.Instance, last bool) {
 	if in.PID != 0 {
 		pid = strconv.Itoa(in.PID)
 	}
-	t.row(branch+in.ID, a.state(in.State), a.health(in.Health), "", orDash(release), "", pid, strconv.Itoa(in.Port),
-		uptime(in.UptimeSeconds), restartCount(in.Restarts), percent(in.CPUPercent, in.MemoryBytes), memoryText(in.MemoryBytes), "", note)
+	t.row(branch+in.ID, a.state(in.State), a.health(in.Health), "", orDash(release), "", pid, countText(in.Port),
+		uptime(in.UptimeSeconds), restartCount(in.Restarts), percent(in.CPUPercent, in.MemoryBytes), memoryText(in.MemoryBytes),
+		countText(in.Processes), countText(in.OpenFiles), "", note)
 }
 
 // instanceNote says why an instance is where it is: the server's reason, its last exit, lost output.
@@ -192,6 +208,14 @@ func (a *app) instanceNote(in api.Instance) string {
 		parts = append(parts, a.t("%s of output lost", humanSize(in.Detail.LogLost)))
 	}
 	return strings.Join(parts, "; ")
+}
+
+// countText is a number that 0 means nothing is known of.
+func countText(n int) string {
+	if n == 0 {
+		return "-"
+	}
+	return strconv.Itoa(n)
 }
 
 func uptime(seconds float64) string {

@@ -247,7 +247,7 @@ func TestTopOnATerminal(t *testing.T) {
 	}()
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(30 * time.Second)
 	for !strings.Contains(screen.String(), "模型已加载") || !strings.Contains(screen.String(), "分类") {
 		select {
 		case <-deadline:

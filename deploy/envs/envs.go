@@ -69,6 +69,8 @@ type Builder struct {
 	cfg Config
 	log *slog.Logger
 
+	asked answers
+
 	mu    sync.Mutex
 	locks map[string]chan struct{}
 	pins  map[string]int // keys in use by deploys that have no release yet

@@ -58,7 +58,7 @@ func TestRunKillsTheWholeFamily(t *testing.T) {
 			if c.cancel != errors.Is(err, stopped) || !c.cancel && err != nil {
 				t.Errorf("got %v", err)
 			}
-			if took := time.Since(begun); took > 8*time.Second {
+			if took := time.Since(begun); took > 40*time.Second { // its children sleep for 60s
 				t.Errorf("it took %s", took)
 			}
 			for _, f := range []string{"child", "session", "orphan"} {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"time"
 )
 
 // interpreter is a python program and its version.
@@ -101,7 +102,7 @@ func (b *Builder) interpreter(ctx context.Context, want, uv string) (interpreter
 		if err != nil {
 			continue
 		}
-		py, err := ask(ctx, p)
+		py, err := b.asked.ask(ctx, p, time.Now(), ask)
 		if err != nil {
 			if ctx.Err() != nil {
 				return py, context.Cause(ctx)

@@ -56,7 +56,7 @@ func (f *follower) lines() []string {
 // wait wants the follower to have read n lines within a few seconds.
 func (f *follower) wait(t *testing.T, n int) []string {
 	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(30 * time.Second)
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
 	for {

@@ -26,6 +26,8 @@ var (
 	version = flag.String("version", "v1", "what /predict tells")
 	delay   = flag.Duration("delay", 0, "time before it listens")
 	code    = flag.Int("code", 1, "exit code of the modes that exit")
+	hold    = flag.String("hold", "", "it does not listen while this file exists")
+	linger  = flag.String("linger", "", "after SIGTERM it lives on while this file exists")
 )
 
 func main() {
@@ -51,8 +53,30 @@ func main() {
 	case "count":
 		go count()
 	}
+	if *linger != "" {
+		go lingerOn()
+	}
 	time.Sleep(*delay)
+	await(*hold)
 	serve(addr)
+}
+
+// await returns once a file is not there.
+func await(path string) {
+	for path != "" {
+		if _, err := os.Stat(path); err != nil {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+func lingerOn() {
+	term := make(chan os.Signal, 1)
+	signal.Notify(term, syscall.SIGTERM)
+	<-term
+	await(*linger)
+	os.Exit(0)
 }
 
 // fork leaves three processes beside this one: in its group, in a session of its own, and an orphan in one of its own.

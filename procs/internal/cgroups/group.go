@@ -10,10 +10,16 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	sys "aictl/procs/internal/kernel"
 )
 
 // Tree is the cgroup that holds the groups of one keeper and no process itself.
-type Tree struct{ dir string }
+type Tree struct {
+	dir string
+	// Lacking is why controllers could not be handed down to the groups. They then limit nothing here.
+	Lacking error
+}
 
 // Open makes the tree's directory and checks that groups in it can be killed (Linux 5.14 and later).
 func Open(dir string) (*Tree, error) {
@@ -58,6 +64,9 @@ func (t *Tree) Remove() error { return removeDir(t.dir) }
 // Group is one cgroup.
 type Group struct{ dir string }
 
+// Beside is the group called name that has the same parent.
+func (g Group) Beside(name string) Group { return Group{dir: filepath.Join(filepath.Dir(g.dir), name)} }
+
 // Create makes the group; one that is there already is kept.
 func (g Group) Create() error { return makeDir(g.dir) }
 
@@ -90,6 +99,12 @@ func (g Group) Kill() error {
 
 // Pids lists the living processes in the group and below it.
 func (g Group) Pids() ([]int, error) {
+	// The kernel counts the directories below one in its links. A list of a group's many control files costs ten times
+	// what reading the only file of interest does.
+	var info unix.Stat_t
+	if err := unix.Stat(g.dir, &info); err == nil && info.Nlink == 2 {
+		return readPids(filepath.Join(g.dir, "cgroup.procs"))
+	}
 	var pids []int
 	err := filepath.WalkDir(g.dir, func(path string, entry fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
@@ -106,7 +121,8 @@ func (g Group) Pids() ([]int, error) {
 }
 
 func readPids(path string) ([]int, error) {
-	data, err := os.ReadFile(path)
+	var buf [512]byte
+	data, err := sys.ReadSmall(path, buf[:])
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -121,7 +137,8 @@ func readPids(path string) ([]int, error) {
 
 // CPUSeconds is the time all processes of the group used, those that have ended included.
 func (g Group) CPUSeconds() (float64, error) {
-	data, err := os.ReadFile(filepath.Join(g.dir, "cpu.stat"))
+	var buf [2048]byte
+	data, err := sys.ReadSmall(filepath.Join(g.dir, "cpu.stat"), buf[:])
 	if err != nil {
 		return 0, err
 	}

@@ -4,10 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // Limits of one group; zero values mean none. Memory is in bytes, CPUs in processors.
@@ -41,6 +44,22 @@ func NewLimiter(group Group, tree, name string) (Limiter, error) {
 	for controller, dir := range parseControllers(string(mounts), string(own)) {
 		l.v1[controller] = filepath.Join(dir, tree, name)
 	}
+	return l, nil
+}
+
+// LimiterOf finds the groups called name that the process pid is in, wherever an earlier keeper made them. group is its version 2
+// group, as for NewLimiter.
+func LimiterOf(pid int, group Group, name string) (Limiter, error) {
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return Limiter{}, err
+	}
+	its, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cgroup")
+	if err != nil {
+		return Limiter{}, err
+	}
+	l := Limiter{group: group, v1: parseControllers(string(mounts), string(its))}
+	maps.DeleteFunc(l.v1, func(_, dir string) bool { return filepath.Base(dir) != name })
 	return l, nil
 }
 
@@ -150,9 +169,36 @@ func Enter(entries []string) error {
 	return nil
 }
 
+// NotifyOOM returns a descriptor that becomes readable when memory of the version 1 group has run out, and when the group
+// is removed. Version 2 needs none: there the kernel ends the whole group at once.
+func (l Limiter) NotifyOOM() (*os.File, error) {
+	dir, ok := l.v1["memory"]
+	if !ok {
+		return nil, fs.ErrNotExist
+	}
+	control, err := os.Open(filepath.Join(dir, "memory.oom_control"))
+	if err != nil {
+		return nil, err
+	}
+	defer control.Close()
+	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		return nil, fmt.Errorf("eventfd: %w", err)
+	}
+	event := os.NewFile(uintptr(fd), "oom event")
+	order := strconv.Itoa(fd) + " " + strconv.Itoa(int(control.Fd()))
+	if err := writeControl(filepath.Join(dir, "cgroup.event_control"), order); err != nil {
+		return nil, errors.Join(err, event.Close())
+	}
+	return event, nil
+}
+
 // OOMKills counts the processes of the groups the kernel killed for want of memory, since the groups were made.
 func (l Limiter) OOMKills() int {
-	files := []string{filepath.Join(l.v1["memory"], "memory.oom_control")}
+	var files []string
+	if dir, ok := l.v1["memory"]; ok {
+		files = append(files, filepath.Join(dir, "memory.oom_control"))
+	}
 	if l.group.dir != "" {
 		files = append(files, filepath.Join(l.group.dir, "memory.events"))
 	}
@@ -186,3 +232,6 @@ func (l Limiter) Remove() error {
 	}
 	return errors.Join(faults...)
 }
+
+// Dirs are the directories of the version 1 groups, by controller.
+func (l Limiter) Dirs() map[string]string { return maps.Clone(l.v1) }

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	sys "aictl/procs/internal/kernel"
 )
 
 // ErrUnavailable says that there is no version 2 hierarchy this process may make cgroups in.
@@ -63,7 +65,8 @@ func pathOf(file string) (string, bool) {
 
 // GroupOf is the group a process is in.
 func (m Mount) GroupOf(pid int) (Group, error) {
-	file, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cgroup")
+	var buf [1024]byte
+	file, err := sys.ReadSmall("/proc/"+strconv.Itoa(pid)+"/cgroup", buf[:])
 	if err != nil {
 		return Group{}, err
 	}
@@ -76,12 +79,16 @@ func (m Mount) GroupOf(pid int) (Group, error) {
 }
 
 // Tree makes (or finds again) the tree called name beside this process's own cgroup, or below it when the parent
-// is not ours to write to.
+// is not ours to write to. Controllers are handed down to it as far as they are ours to give; Lacking says what is in the way.
 func (m Mount) Tree(name string) (*Tree, error) {
 	var faults []error
 	for _, parent := range m.parents() {
 		tree, err := Open(filepath.Join(parent, name))
 		if err == nil {
+			if parent == filepath.Join(m.point, m.own) {
+				tree.Lacking = delegate(parent)
+			}
+			tree.Lacking = errors.Join(tree.Lacking, enable(tree.dir))
 			return tree, nil
 		}
 		faults = append(faults, err)

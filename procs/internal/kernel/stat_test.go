@@ -10,6 +10,36 @@ import (
 	"testing"
 )
 
+func TestLastPID(t *testing.T) {
+	before := LastPID()
+	if out, err := exec.Command("true").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if after := LastPID(); before == 0 || after == before {
+		t.Errorf("the last pid was %d and is %d after a fork", before, after)
+	}
+}
+
+func TestOpenFiles(t *testing.T) {
+	before, err := OpenFiles(os.Getpid())
+	if err != nil || before < 3 {
+		t.Fatalf("%d %v", before, err)
+	}
+	for range 5 {
+		file, err := os.Open(os.DevNull)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+	}
+	if after, err := OpenFiles(os.Getpid()); err != nil || after < before+4 {
+		t.Errorf("%d descriptors, then %d: %v", before, after, err)
+	}
+	if _, err := OpenFiles(-1); err == nil {
+		t.Error("descriptors of no process")
+	}
+}
+
 func TestParseStat(t *testing.T) {
 	line := "42 (a) b (c)) S 7 42 41 0 -1 4194560 1 2 3 4 10 20 5 6 20 0 1 0 123456 4096 77" + strings.Repeat(" 1", 27) + " 256\n"
 	got, err := ParseStat([]byte(line))
