@@ -23,7 +23,7 @@ func traceOf(h http.Header) traceparent {
 	for i := 0; i < len(b); i += 8 {
 		binary.NativeEndian.PutUint64(b[i:], rand.Uint64())
 	}
-	b[0] |= 1       // ids of zeros are invalid
+	b[0] |= 1 // ids of zeros are invalid
 	b[16] |= 1
 	return traceparent{value: "00-" + hex.EncodeToString(b[:16]) + "-" + hex.EncodeToString(b[16:]) + "-01", made: true}
 }
