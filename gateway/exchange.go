@@ -177,6 +177,7 @@ func (x *exchange) finish() {
 		return
 	}
 	x.finished = true
+	x.call.OnAbort(nil) // the client's connection may be another request's from now on
 	if x.request != nil {
 		x.request.finish()
 	}

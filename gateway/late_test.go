@@ -77,18 +77,23 @@ func TestEarlyAnswerToASlowShortBody(t *testing.T) {
 		fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 	}))
 	w := g.dial(t)
-	w.send("POST /ai/svc/no HTTP/1.1", "Host: h", "Content-Length: 5", "", "he")
-	if res := w.answer("POST"); res.StatusCode != 403 || readAll(t, res) != "no\n" {
-		t.Errorf("%d", res.StatusCode)
-	}
-	if x := g.rec.only(t); x.Status != 403 || x.End != records.EndComplete || string(x.Request.Body) != "he" {
-		t.Errorf("recorded %d, %s, %q", x.Status, x.End, x.Request.Body)
-	}
-	waitFor(t, "the instance to be left", func() bool { return g.InFlight("svc/1") == 0 })
-	w.send("llo")
-	w.send("POST /ai/svc/ HTTP/1.1", "Host: h", "Content-Length: 2", "", "ok")
-	if res := w.answer("POST"); res.StatusCode != 200 || readAll(t, res) != "ok" {
-		t.Errorf("the next request: %d", res.StatusCode)
+	for round := range 20 {
+		w.send("POST /ai/svc/no HTTP/1.1", "Host: h", "Content-Length: 5", "", "he")
+		if res := w.answer("POST"); res.StatusCode != 403 || readAll(t, res) != "no\n" {
+			t.Errorf("%d", res.StatusCode)
+		}
+		waitFor(t, "the record", func() bool { _, n := g.rec.counts(); return n == 2*round+1 })
+		if x := g.rec.ended[2*round]; x.Status != 403 || x.End != records.EndComplete || string(x.Request.Body) != "he" {
+			t.Errorf("recorded %d, %s, %q", x.Status, x.End, x.Request.Body)
+		}
+		waitFor(t, "the instance to be left", func() bool { return g.InFlight("svc/1") == 0 })
+		w.send("llo")
+		// The watch, which ends with a request, must leave the connection to the next.
+		w.send("POST /ai/svc/ HTTP/1.1", "Host: h", "Content-Length: 2", "", "ok")
+		if res := w.answer("POST"); res.StatusCode != 200 || readAll(t, res) != "ok" {
+			t.Errorf("the next request: %d", res.StatusCode)
+		}
+		waitFor(t, "the second record", func() bool { _, n := g.rec.counts(); return n == 2*round+2 })
 	}
 }
 

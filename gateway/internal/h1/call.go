@@ -62,12 +62,13 @@ func (c *Call) Abort(cause error) {
 	}
 }
 
-// OnAbort has f called with the cause when the call is aborted, at once when it already was.
+// OnAbort has f called with the cause when the call is aborted, at once when it already was. It replaces what it was given before; nil
+// means nothing, from its return on.
 func (c *Call) OnAbort(f func(cause error)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.also = f
-	if c.cause != nil {
+	if f != nil && c.cause != nil {
 		f(c.cause)
 	}
 }
