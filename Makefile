@@ -1,7 +1,7 @@
 # make build       bin/aictl
 # make demo        build it and show everything at work until Ctrl-C
 # make test        everything that must hold before a change is merged
-# make bench       measure it beside Supervisor, pm2 and nginx
+# make bench       measure it beside Supervisor, pm2, runit and nginx
 # make install     put program, unit and folders in place (PREFIX, DESTDIR)
 
 GO      ?= go

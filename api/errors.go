@@ -35,6 +35,7 @@ var kinds = []Kind{
 	{services.ErrNotHealthy, http.StatusConflict, CodeConflict, "its log says more: `aictl logs`"},
 	{services.ErrRuns, http.StatusConflict, CodeConflict, "wait for its end, or end it with `aictl stop`"},
 	{services.ErrNotJob, http.StatusConflict, CodeConflict, ""},
+	{services.ErrNotDone, http.StatusConflict, CodeConflict, ""},
 	{services.ErrOneAtATime, http.StatusConflict, CodeConflict, ""},
 	{path.ErrBadPattern, http.StatusUnprocessableEntity, CodeInvalid, "patterns are names, globs (* ? [a-z]) or @group"},
 	{records.ErrBadID, http.StatusUnprocessableEntity, CodeInvalid, ""},

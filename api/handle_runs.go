@@ -74,7 +74,7 @@ func renderJob(out *Service, v services.View, now time.Time) {
 	if v.Job == nil {
 		return
 	}
-	out.URL = "" // it serves no requests
+	out.Wanted = string(v.Service.Wanted)
 	out.Schedule, out.Timezone, out.NextRun = v.Job.Schedule, v.Job.Timezone, v.Job.Next
 	for _, r := range []struct {
 		from *store.Run

@@ -34,11 +34,12 @@ type Service struct {
 	Reason    string         `json:"reason,omitempty" doc:"Why it is not healthy and running, for people; absent when there is nothing to tell"`
 	Instances []Instance     `json:"instances"`
 	Kind      string         `json:"kind" enum:"service,oneshot,cron" doc:"How it runs: all the time, to its end at every start, to its end by the clock"`
+	Wanted    string         `json:"wanted,omitempty" enum:"running,stopped" doc:"Of a oneshot or cron service: what the user asked it to be"`
 	Schedule  string         `json:"schedule,omitempty" doc:"Of a cron service"`
 	Timezone  string         `json:"timezone,omitempty" doc:"Of the schedule; absent for the machine's own"`
 	NextRun   time.Time      `json:"next_run,omitzero" doc:"Of a cron service that is wanted"`
 	Run       *Run           `json:"run,omitempty" doc:"The run that is under way, of a oneshot or cron service"`
-	LastRun   *Run           `json:"last_run,omitempty" doc:"The last run that ended, skipped ones aside"`
+	LastRun   *Run           `json:"last_run,omitempty" doc:"The last run of the live release that ended, skipped ones aside"`
 	Detail    *ServiceDetail `json:"detail,omitempty" doc:"Only in GET /services/{name} and with detail=true"`
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/xml"
 	"fmt"
 	"net"
 	"os"
@@ -122,5 +123,37 @@ func TestScaleMarkdown(t *testing.T) {
 	want := "| 100 | 0.30 s | 0.40 s | 0.20 s | 30.0 ms | 20.0 ms | 0.08 % | 10.6 MB | 106 KB | 34.4 MB |"
 	if got := r.markdown(); !strings.Contains(got, want) {
 		t.Errorf("no %q in:\n%s", want, got)
+	}
+}
+
+func TestPlot(t *testing.T) {
+	at := func(n int, idle float64) size {
+		v := []float64{float64(n) / 1000}
+		return size{Services: n, Cold: v, Start: v, Status: v, List: v, IdleCPU: idle, PSS: map[string]int64{"keeper": int64(n) * 20_000}}
+	}
+	dir := t.TempDir()
+	r := report{Date: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Scale: []size{at(10, 0.1), at(100, 0.2), at(1000, 0.4)}}
+	if err := r.write(dir); err != nil {
+		t.Fatal(err)
+	}
+	results, svg := filepath.Join(dir, "2026-01-02T030405Z.json"), filepath.Join(dir, "plot.svg")
+	if err := plot(results, svg); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(svg)
+	if err != nil || len(data) > 100<<10 {
+		t.Fatalf("%d bytes, %v", len(data), err)
+	}
+	if err := xml.Unmarshal(data, new(struct{})); err != nil {
+		t.Error(err)
+	}
+	if n := strings.Count(string(data), "<circle"); n != 3*len(panels) {
+		t.Errorf("%d points, want %d", n, 3*len(panels))
+	}
+	if strings.Contains(string(data), "NaN") || strings.Contains(string(data), "Inf") {
+		t.Errorf("not drawable: %s", data)
+	}
+	if drawable([]size{at(10, 0)}) || drawable(nil) {
+		t.Error("zero stands on a logarithmic axis")
 	}
 }

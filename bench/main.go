@@ -1,6 +1,7 @@
-// Command bench measures aictl beside Supervisor, pm2 and nginx, one after the other on the same machine in one run.
+// Command bench measures aictl beside Supervisor, pm2, runit and nginx, one after the other on the same machine in one run.
 //
-//	make bench                                # everything, about eight minutes
+//	make bench                                # everything, about fifteen minutes
+//	make bench BENCHFLAGS='-only scale'       # what aictl costs with 10 to 1,000 services
 //	make bench BENCHFLAGS='-only aictl -runs 1 -idle 5s -settle 3s'
 //
 // All services are the same static program (service/service.c), which reports to the benchmark when it runs. The report
@@ -27,7 +28,7 @@ var serviceSource []byte
 
 type flags struct {
 	program, only, pm2, out string
-	scale                   string
+	scale, plot             string
 	services                int
 	gatewayTime             time.Duration
 	options
@@ -37,18 +38,26 @@ func main() {
 	var f flags
 	cache, _ := os.UserCacheDir() // the default only; without a home -pm2 says where
 	flag.StringVar(&f.program, "aictl", "bin/aictl", "the program to measure")
-	flag.StringVar(&f.only, "only", "supervisor,pm2,aictl,gateway,scale", "what to measure")
+	flag.StringVar(&f.only, "only", "supervisor,pm2,runit,aictl,gateway,scale", "what to measure")
 	flag.StringVar(&f.pm2, "pm2", filepath.Join(cache, "aictl-bench"), "where npm has put pm2")
 	flag.StringVar(&f.out, "out", "bench/results", "where the JSON report goes")
 	flag.IntVar(&f.services, "services", 100, "how many services")
 	flag.IntVar(&f.runs, "runs", 5, "how often what is not a series is repeated; the median is reported")
 	flag.IntVar(&f.crashes, "crashes", 30, "how many services are killed")
 	flag.StringVar(&f.scale, "scale", "10,30,100,300,1000", "with how many services aictl is measured for its growth")
+	flag.StringVar(&f.plot, "plot", "", "measure nothing: draw docs/benchmarks-scale.svg from this JSON report")
 	flag.DurationVar(&f.idle, "idle", 30*time.Second, "how long idle processor time is measured")
 	flag.DurationVar(&f.settle, "settle", 15*time.Second, "how long services are left alone before they are measured")
 	flag.DurationVar(&f.gatewayTime, "gateway-time", 5*time.Second, "how long each gateway is loaded, per run")
 	flag.Int64Var(&f.logBytes, "log-bytes", 400<<20, "how much a service writes")
 	flag.Parse()
+	if f.plot != "" {
+		if err := plot(f.plot, "docs/benchmarks-scale.svg"); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	if err := bench(ctx, f); err != nil {
@@ -87,7 +96,7 @@ func bench(ctx context.Context, f flags) (err error) {
 	}
 	wanted := strings.Split(f.only, ",")
 	rep := report{Machine: machine(), Date: time.Now().UTC(), Options: fmt.Sprintf("%d services, medians of %d runs", f.services, f.runs)}
-	for _, m := range []manager{&supervisor{}, &pm2{prefix: f.pm2}, &aictl{program: program}} {
+	for _, m := range []manager{&supervisor{}, &pm2{prefix: f.pm2}, &runit{}, &aictl{program: program}} {
 		name := strings.ToLower(m.name())
 		if !slices.Contains(wanted, name) || ctx.Err() != nil {
 			continue

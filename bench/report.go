@@ -114,7 +114,7 @@ func seconds(s float64) string {
 	return fmt.Sprintf("%.2f s", s)
 }
 
-// memory lists what each process takes and, when there are several, the sum.
+// memory lists what each process takes and, when there are several, the sum; of very many their number.
 func memory(pss map[string]int64) string {
 	var parts []string
 	var sum int64
@@ -123,6 +123,9 @@ func memory(pss map[string]int64) string {
 		parts = append(parts, fmt.Sprintf("%s %.1f", name, float64(bytes)/1e6))
 	}
 	slices.Sort(parts)
+	if len(parts) > 4 {
+		return fmt.Sprintf("%.1f MB (%d processes)", float64(sum)/1e6, len(parts))
+	}
 	if len(parts) == 1 {
 		return fmt.Sprintf("%.1f MB", float64(sum)/1e6)
 	}

@@ -25,11 +25,13 @@ func (r *rig) load(service string, clients int) *load {
 	l := &load{quit: make(chan struct{})}
 	for range clients {
 		l.wg.Go(func() {
+			breath := time.NewTicker(2 * time.Millisecond) // leaves others some of the machine
+			defer breath.Stop()
 			for {
 				select {
 				case <-l.quit:
 					return
-				default:
+				case <-breath.C:
 				}
 				status, answer, err := r.post(service, "/predict", []byte("{}"))
 				switch {

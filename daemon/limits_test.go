@@ -44,7 +44,9 @@ func statusLine(t *testing.T, pid int, key string) string {
 // A service with limits and another user, from the manifest to the kernel.
 func TestServiceWithLimitsAndUser(t *testing.T) {
 	t.Parallel()
-	r := startRig(t)
+	r := newRig(t)
+	r.before = "umask 027" // as the unit has it: what is made is closed to others unless it is opened on purpose
+	r.start()
 	r.copyIn("bounded")
 	manifest := "command: ./svc\n" + quick + "resources: {nofile: 77, rlimits: {core: 0}}\n"
 	nobody, err := user.Lookup("nobody")

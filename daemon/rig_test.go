@@ -49,7 +49,7 @@ var rigs atomic.Int64
 // this package elsewhere.
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "aictl-rig-") // t.TempDir is too long for a unix socket
+	dir, err := os.MkdirTemp(rigRoot(), "aictl-rig-") // t.TempDir is too long for a unix socket
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +67,6 @@ func startRig(t *testing.T) *rig {
 	return r
 }
 
-// command is the program with the rig's environment.
 func (r *rig) command(args ...string) *exec.Cmd {
 	cmd := exec.Command(aictl, args...)
 	cmd.Dir = r.dir

@@ -73,7 +73,18 @@ func (r *rig) copyOf(name string) string {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	path := filepath.Join(r.dir, name)
+	return r.writeProgram(name, content)
+}
+
+// writeProgram writes a file that is going to be run: no child may be born while it is open for writing, or it is busy.
+func (r *rig) writeProgram(name string, content []byte) (path string) {
+	r.t.Helper()
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	path = filepath.Join(r.dir, name)
+	if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
+		r.t.Fatal(err)
+	}
 	if err := os.WriteFile(path, content, 0o755); err != nil {
 		r.t.Fatal(err)
 	}

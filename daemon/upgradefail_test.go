@@ -14,12 +14,8 @@ import (
 // script is a program of a few shell lines; "$AICTL" in them is the real one.
 func (r *rig) script(name, lines string) string {
 	r.t.Helper()
-	path := filepath.Join(r.dir, name)
 	text := "#!/bin/sh\nAICTL=" + aictl + "\n" + lines + "\nexec \"$AICTL\" \"$@\"\n"
-	if err := os.WriteFile(path, []byte(text), 0o755); err != nil {
-		r.t.Fatal(err)
-	}
-	return path
+	return r.writeProgram(name, []byte(text))
 }
 
 // TestUpgradeToABadProgram: whatever is wrong with the new program, the user is told, and the old one goes on.
@@ -144,9 +140,6 @@ func TestReplacedFile(t *testing.T) {
 		return stat.Ino
 	}
 	first := inode(program)
-	if err := os.Remove(program); err != nil {
-		t.Fatal(err)
-	}
 	r.copyOf("aictl-own")
 	second := inode(program)
 	r.signal(r.worker(), syscall.SIGKILL)

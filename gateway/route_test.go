@@ -59,6 +59,7 @@ func TestProblems(t *testing.T) {
 	g := newRig(t, Options{})
 	g.set(t, Route{Service: "stopped", Reason: "stopped"})
 	g.set(t, Route{Service: "mute"})
+	g.set(t, Route{Service: "report", Reason: "is a cron service: it serves no requests", Never: true})
 	g.route(t, refused(t))
 	tests := []struct {
 		method, path string
@@ -72,6 +73,7 @@ func TestProblems(t *testing.T) {
 		{"GET", "/aix/svc/", Problem{Status: 404, Code: "not_found"}, "", ""},
 		{"POST", "/ai/nosuch/predict", Problem{Status: 404, Code: "unknown_service", Service: "nosuch"}, "", ""},
 		{"POST", "/ai/stopped/predict", Problem{Status: 503, Code: "service_unavailable", Service: "stopped", Reason: "stopped"}, "1", records.EndUnavailable},
+		{"POST", "/ai/report/predict", Problem{Status: 404, Code: "serves_no_requests", Service: "report", Reason: "is a cron service: it serves no requests"}, "", records.EndUnavailable},
 		{"HEAD", "/ai/stopped/", Problem{Status: 503, Code: "service_unavailable"}, "1", records.EndUnavailable},
 		{"GET", "/ai/mute", Problem{Status: 503, Code: "service_unavailable", Service: "mute", Reason: "no healthy instance"}, "1", records.EndUnavailable},
 		{"POST", "/ai/svc/predict", Problem{Status: 502, Code: "instance_unreachable", Service: "svc", Reason: "no connection to svc/1"}, "1", records.EndUpstreamError},

@@ -58,17 +58,17 @@ func check(ctx context.Context, addr string, p Policy) string {
 	if err != nil {
 		return explain(err, addr, p)
 	}
-	return read(resp, body, p)
+	return reading(resp.StatusCode, body, p)
 }
 
 func request(addr, path string) string {
 	return "GET " + path + " HTTP/1.1\r\nHost: " + addr + "\r\nUser-Agent: aictl-health\r\nAccept: application/json, */*\r\nConnection: close\r\n\r\n"
 }
 
-// read judges an answer: its HTTP status, and its "status" member when it is a JSON object that has one.
-func read(resp *http.Response, body []byte, p Policy) string {
-	if resp.StatusCode < 200 || resp.StatusCode > 299 {
-		return fmt.Sprintf("GET %s answered %d%s", p.Path, resp.StatusCode, excerpt(body))
+// reading judges an answer: its HTTP status, and its "status" member when it is a JSON object that has one.
+func reading(code int, body []byte, p Policy) string {
+	if code < 200 || code > 299 {
+		return fmt.Sprintf("GET %s answered %d%s", p.Path, code, excerpt(body))
 	}
 	body = bytes.TrimSpace(body)
 	if len(body) == 0 || body[0] != '{' {
@@ -80,7 +80,7 @@ func read(resp *http.Response, body []byte, p Policy) string {
 	if json.Unmarshal(body, &doc) != nil || !bad(doc.Status) {
 		return ""
 	}
-	return fmt.Sprintf("GET %s answered %d with status %q", p.Path, resp.StatusCode, fmt.Sprint(doc.Status))
+	return fmt.Sprintf("GET %s answered %d with status %q", p.Path, code, fmt.Sprint(doc.Status))
 }
 
 // bad tells the status words that mean "not now". An unknown word does not overrule a 2xx answer.

@@ -23,9 +23,12 @@ func sweepAll(targets []Target) []Result {
 	for k := range targets {
 		s.probes[k].begin(targets[k], s.start)
 	}
+	buf := make([]byte, 16<<10)
 	for s.wait() {
-		for k := range s.probes {
-			s.probes[k].proceed()
+		for n, p := range s.polled {
+			if p.Revents != 0 {
+				s.probes[s.who[n]].proceed(buf)
+			}
 		}
 	}
 	out := make([]Result, len(targets))
@@ -39,13 +42,14 @@ type sweep struct {
 	probes []sweeping
 	start  time.Time
 	polled []unix.PollFd
+	who    []int // polled[n] is the socket of probes[who[n]]
 }
 
 // wait blocks until a probe can go on, and ends those whose time is over; false means that all have ended.
 func (s *sweep) wait() bool {
 	now := time.Now()
 	patience := time.Duration(-1)
-	s.polled = s.polled[:0]
+	s.polled, s.who = s.polled[:0], s.who[:0]
 	for k := range s.probes {
 		p := &s.probes[k]
 		if p.done {
@@ -63,12 +67,12 @@ func (s *sweep) wait() bool {
 		if len(p.unsent) > 0 {
 			events = unix.POLLOUT
 		}
-		s.polled = append(s.polled, unix.PollFd{Fd: int32(p.fd), Events: events})
+		s.polled, s.who = append(s.polled, unix.PollFd{Fd: int32(p.fd), Events: events}), append(s.who, k)
 	}
 	if len(s.polled) == 0 {
 		return false
 	}
-	// An error here (EINTR) is one more turn of the loop.
+	// After an error (EINTR) nobody is ready, and there is one more turn of the loop.
 	_, err := unix.Poll(s.polled, int(patience/time.Millisecond)+1)
 	return err == nil || errors.Is(err, unix.EINTR) || s.abandon(err)
 }
@@ -112,11 +116,11 @@ func (p *sweeping) begin(t Target, now time.Time) {
 		p.end(explain(err, t.Addr, t.Policy))
 		return
 	}
-	p.proceed()
+	p.send()
 }
 
-// proceed sends and reads what can be without waiting.
-func (p *sweeping) proceed() {
+// send sends what can be without waiting.
+func (p *sweeping) send() {
 	for !p.done && len(p.unsent) > 0 {
 		n, err := unix.SendmsgN(p.fd, p.unsent, nil, nil, unix.MSG_NOSIGNAL)
 		if waits(err) {
@@ -127,19 +131,29 @@ func (p *sweeping) proceed() {
 			return
 		}
 		p.unsent = p.unsent[n:]
-		if len(p.unsent) == 0 {
-			return // the answer takes the other side a moment: poll first
-		}
+	}
+}
+
+// proceed does what can be without waiting, now that poll has found the socket ready: it sends, or reads into buf.
+func (p *sweeping) proceed(buf []byte) {
+	if len(p.unsent) > 0 {
+		p.send()
+		return // the answer takes the other side a moment: poll first
 	}
 	for !p.done {
-		var buf [4096]byte
-		n, err := unix.Read(p.fd, buf[:])
+		n, err := unix.Read(p.fd, buf)
 		if waits(err) {
 			return
 		}
 		if err != nil {
 			p.end(explain(err, p.target.Addr, p.target.Policy))
 			return
+		}
+		if len(p.answer) == 0 {
+			if code, body, plain := plainAnswer(buf[:n]); plain {
+				p.end(reading(code, body, p.target.Policy))
+				return
+			}
 		}
 		p.answer = append(p.answer, buf[:n]...)
 		p.judge(n == 0)
@@ -178,7 +192,7 @@ func (p *sweeping) judge(eof bool) {
 	case resp.ContentLength < 0 && len(resp.TransferEncoding) == 0 && !whole:
 		// The body ends with the connection.
 	default:
-		p.end(read(resp, body, p.target.Policy))
+		p.end(reading(resp.StatusCode, body, p.target.Policy))
 	}
 }
 

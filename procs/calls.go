@@ -21,6 +21,9 @@ func (c *Client) Apply(ctx context.Context, spec Spec, opt ApplyOptions) (Status
 
 // ApplyAll applies many specs at the same time, one Result each in their order.
 func (c *Client) ApplyAll(ctx context.Context, specs []Spec, opt ApplyOptions) ([]Result, error) {
+	if c.old(specs) {
+		return c.applyToOld(ctx, specs, opt)
+	}
 	var all []Result
 	for _, batch := range batches(specs) {
 		results, err := c.many(ctx, verbApply, applyRequest{Specs: batch, Options: opt})

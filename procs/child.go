@@ -150,7 +150,7 @@ func (c *child) spawn(program string, own bool, trail *os.File) (*daemonProcess,
 	cmd := command{
 		id: p.id, argv: append([]string{program}, c.spec.Argv[1:]...), dir: c.spec.Dir,
 		env: append(slices.Clone(c.spec.Env), c.listeners.env()), nonce: p.nonce, stdout: 1, stderr: 2, extra: c.listeners.fds,
-		self: own,
+		self: own && pinned,
 	}
 	if trail != nil {
 		cmd.env = append(cmd.env, envStandby+"="+strconv.Itoa(firstInherited+len(cmd.extra)))

@@ -12,11 +12,20 @@ const StateRemoved State = "removed"
 type feed struct {
 	mu      sync.Mutex
 	seq     uint64
+	base    uint64              // the changes up to this one were another program's
 	ring    [feedLength]*Status // the change with number n is at n % feedLength
 	wakeups map[chan struct{}]bool
 }
 
 func newFeed() *feed { return &feed{wakeups: make(map[chan struct{}]bool)} }
+
+// goOn counts on from the last number that an earlier program of this process has given: whoever has heard that one's
+// words takes those of this one for later.
+func (f *feed) goOn(last uint64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.seq, f.base = last, last
+}
 
 // publish gives the status its number and tells every watcher that there is news.
 func (f *feed) publish(status *Status) {
@@ -37,7 +46,7 @@ func (f *feed) publish(status *Status) {
 func (f *feed) since(seq uint64) (changes []*Status, ok bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if seq > f.seq || f.seq-seq > feedLength {
+	if seq > f.seq || seq < f.base || f.seq-seq > feedLength {
 		return nil, false
 	}
 	for n := seq + 1; n <= f.seq; n++ {

@@ -35,6 +35,7 @@ type document struct {
 	Listeners []passedSocket `json:"listeners"`
 	Pipes     []int          `json:"pipes"` // reading ends that keep what is written meanwhile
 	Daemons   []heldDaemon   `json:"daemons"`
+	Seq       uint64         `json:"seq"` // number of the last change told
 	Instances []heldInstance `json:"instances"`
 	Upgrade   UpgradeStatus  `json:"upgrade"`
 	Patience  time.Duration  `json:"patience"`

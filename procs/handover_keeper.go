@@ -44,6 +44,7 @@ func (k *Keeper) goOn(ctx context.Context) {
 		return
 	}
 	doc := &k.handover.doc
+	k.host.feed.goOn(k.handover.lastSeq())
 	for n := range doc.Instances {
 		k.resumeHeld(&doc.Instances[n])
 	}
@@ -66,6 +67,17 @@ func (k *Keeper) goOn(ctx context.Context) {
 	if err := k.handover.Close(); err != nil {
 		k.host.log.Warn("give up what was handed over", "err", err)
 	}
+}
+
+// inBetween is more changes than the program in between can have told before it gave back.
+const inBetween = 1 << 32
+
+// lastSeq is no lower than the number of any change that has been told in this process.
+func (h *Handover) lastSeq() uint64 {
+	if h.fault != "" {
+		return h.doc.Seq + inBetween
+	}
+	return h.doc.Seq
 }
 
 // handOver lets go of everything and writes down what it is. Whatever is not answered yet is answered now: it is done, or
@@ -104,6 +116,7 @@ func (k *Keeper) handOver(server *server, up *upgrade) error {
 	if err = errors.Join(err, fault); err != nil {
 		k.host.log.Warn("let go for the next program", "err", err)
 	}
+	doc.Seq = k.host.feed.last()
 	k.next, err = newHandover(doc)
 	return err
 }

@@ -277,3 +277,46 @@ func TestUpgradeThatIsRefused(t *testing.T) {
 		t.Errorf("anybody may stand by: %v", err)
 	}
 }
+
+// TestNumbersGoOn: a daemon that has heard the words of the program before takes those of the next for later ones.
+func TestNumbersGoOn(t *testing.T) {
+	t.Parallel()
+	c := startChanging(t, false)
+	for n := range 5 {
+		c.up(t, c.spec(t, fmt.Sprintf("ocr/%d", n+1), "wait"))
+	}
+	heard := func() (last uint64) {
+		list, err := c.client.List(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range list {
+			last = max(last, s.Seq)
+		}
+		return last
+	}
+	before := heard()
+	c.change(t, func() {})
+	if status, err := c.client.StopWait(t.Context(), "ocr/1"); err != nil || status.Seq <= before {
+		t.Errorf("after number %d comes %d (%v)", before, status.Seq, err)
+	}
+	given := (&Handover{doc: document{Seq: 7}, fault: "it did not start"}).lastSeq()
+	if given <= 7 {
+		t.Errorf("given back, the program that has told change 7 goes on after %d", given)
+	}
+}
+
+func TestFeedOfAnotherProgram(t *testing.T) {
+	f := newFeed()
+	f.goOn(100)
+	if changes, ok := f.since(100); !ok || len(changes) > 0 {
+		t.Errorf("after the last change: %v %t", changes, ok)
+	}
+	if _, ok := f.since(99); ok {
+		t.Error("a change that another program told is not here")
+	}
+	f.publish(&Status{ID: "ocr/1"})
+	if changes, ok := f.since(100); !ok || len(changes) != 1 || changes[0].Seq != 101 {
+		t.Errorf("after one change: %v %t", changes, ok)
+	}
+}

@@ -1,9 +1,11 @@
 package procs
 
 import (
+	"errors"
 	"os"
 	"os/user"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -209,5 +211,46 @@ func TestReadFault(t *testing.T) {
 	}
 	if err := launch.ReadFault(r); err == nil || !strings.Contains(err.Error(), "panic: something else") {
 		t.Errorf("%v", err)
+	}
+}
+
+// A keeper from before there were users would run as root what is meant for another: it does not get the spec.
+func TestAnOlderKeeperGetsNoServiceOfAnotherUser(t *testing.T) {
+	k := startKeeper(t)
+	k.client.hello.Protocol = launchSince - 1
+	plain, other, limited := k.spec(t, "plain", "wait"), k.spec(t, "other", "wait"), k.spec(t, "limited", "wait")
+	other.Launch.User, limited.Launch.Nice = "nobody", 1
+	results, err := k.client.ApplyAll(t.Context(), []Spec{plain, other, limited}, ApplyOptions{})
+	if err != nil || len(results) != 3 {
+		t.Fatalf("%+v %v", results, err)
+	}
+	for n, id := range []string{"plain", "other", "limited"} {
+		if refused := errors.Is(results[n].Err, ErrVersion); results[n].ID != id || refused != (id == "other") || !refused && results[n].Err != nil {
+			t.Errorf("%s: %+v", id, results[n])
+		}
+	}
+	if list := k.statuses(); len(list) != 2 {
+		t.Errorf("the keeper has %+v", list)
+	}
+}
+
+// A service whose state file is lost is started again with the rights it had, not with the keeper's.
+func TestUserOfALostSpec(t *testing.T) {
+	k := startKeeper(t)
+	s := k.spec(t, "lost", "")
+	s.Argv, s.Dir = []string{"/bin/sh", "-c", "echo ready; exec sleep 300"}, "/"
+	want := Launch{}
+	if os.Getuid() == 0 {
+		s.Launch = Launch{User: "4242", Group: "4243"}
+		want = s.Launch
+	}
+	k.up(t, s)
+	left, err := k.host.leftovers()
+	if err != nil || len(left) != 1 {
+		t.Fatalf("%+v %v", left, err)
+	}
+	spec, err := specOf(left[0])
+	if err != nil || !reflect.DeepEqual(spec.Launch, want) {
+		t.Errorf("%+v %v, want %+v", spec, err, want)
 	}
 }

@@ -115,6 +115,9 @@ func specOf(l leftover) (*Spec, error) {
 		return nil, err
 	}
 	spec := &Spec{ID: l.id, Argv: argv, Dir: dir, Env: withoutMarks(env)}
+	if spec.Launch, err = launchOf(l.stat.PID); err != nil {
+		return nil, err
+	}
 	if port, err := strconv.Atoi(envValue(env, "PORT")); err == nil {
 		spec.Port = port
 	}

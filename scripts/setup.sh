@@ -44,6 +44,7 @@ check_build_tools() {
 
 check_bench_tools() {
   need supervisor Supervisor has supervisord
+  need runit runit has runsvdir
   need nginx-light nginx has nginx
 }
 

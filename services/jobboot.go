@@ -30,7 +30,7 @@ func (m *Manager) loadRuns(ctx context.Context, all []stored) error {
 	}
 	for _, run := range last {
 		if run.Ended() {
-			m.last[run.Service] = run
+			m.last[lastKey(run.Service, run.Release)] = run
 		}
 	}
 	for _, s := range all {
@@ -54,7 +54,7 @@ func (m *Manager) takeUpRun(i *instance) {
 		i.run = &activeRun{Run: run, known: true, begun: run.StartedAt, over: make(chan struct{})}
 		return
 	}
-	if last, ok := m.last[i.Service]; ok && last.Instance == i.ID && last.Release == i.Release && last.Machine == m.Machine {
+	if last, ok := m.last[lastKey(i.Service, i.Release)]; ok && last.Machine == m.Machine {
 		i.outcome = &last
 	}
 }

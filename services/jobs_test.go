@@ -166,8 +166,10 @@ func TestADeployOfAOneshotFailsWithIt(t *testing.T) {
 	if v := r.view(t, "migrate"); len(v.Instances) != 1 || v.Instances[0].ID != live || !strings.HasPrefix(v.Reason, "done") {
 		t.Errorf("%+v", v)
 	}
-	if r.keeper.runsOf(live) != 1 {
-		t.Error("the old release ran again")
+	eventually(t, "both runs are stored", func() bool { return r.history(t, "migrate") == "deploy:succeeded deploy:failed" })
+	next := r.heir(t, r.Machine)
+	if got := next.reason(t, "migrate"); !strings.HasPrefix(got, "stopped: done") || next.keeper.runsOf(live) != 1 {
+		t.Errorf("for the next daemon: %s, started %d times", got, next.keeper.runsOf(live))
 	}
 }
 

@@ -14,7 +14,7 @@ type JobView struct {
 	Timezone string
 	Next     time.Time  // zero when there is none
 	Run      *store.Run // under way, nil when none is
-	Last     *store.Run // the last that ended, skipped ones aside
+	Last     *store.Run // the last of its release that ended, skipped ones aside
 }
 
 // noRequests is the reason that callers of a job are told.
@@ -77,7 +77,7 @@ func (m *Manager) jobView(s *service, i *instance) *JobView {
 		run := i.run.Run
 		v.Run = &run
 	}
-	if last, ok := m.last[i.Service]; ok {
+	if last, ok := m.last[lastKey(i.Service, i.Release)]; ok {
 		v.Last = &last
 	}
 	return v

@@ -90,7 +90,7 @@ type Manager struct {
 	events    Events
 	hooks     *hooks
 	open      map[string]store.Run // by instance: runs of daemons before this one, until their instances are taken up
-	last      map[string]store.Run // by service: the last run that ended
+	last      map[string]store.Run // by service and release: the last run that ended
 	acted     map[string]time.Time // by service: up to when daemons before this one kept its schedule
 	ended     []endedRun           // to be stored
 

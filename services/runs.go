@@ -17,6 +17,8 @@ var (
 	ErrNotJob = errors.New("it is no job")
 	// ErrRuns is returned when a run is asked for while the last is under way.
 	ErrRuns = errors.New("a run is under way")
+	// ErrNotDone is returned for a service that is to be started after a oneshot that has failed.
+	ErrNotDone = errors.New("what it is to be started after has to succeed first")
 	// ErrOneAtATime is returned when several instances of a job are asked for.
 	ErrOneAtATime = errors.New("a job runs once at a time")
 )
@@ -129,7 +131,7 @@ func (m *Manager) endRun(i *instance, ended store.Run) {
 	i.stored = i.run.over
 	m.ended = append(m.ended, endedRun{ended, i.run.over})
 	i.run, i.outcome = nil, &ended
-	m.last[i.Service] = ended
+	m.last[lastKey(i.Service, i.Release)] = ended
 	m.tellRun(eventOf(ended.State), ended)
 	m.publish(i.Service)
 	m.wakeJobs()
@@ -190,5 +192,8 @@ func (m *Manager) stopRun(ctx context.Context, id, ending string) error {
 		return context.Cause(ctx)
 	}
 }
+
+// lastKey is the key of the last run of a release.
+func lastKey(service, release string) string { return service + "@" + release }
 
 func shownTime(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05") }

@@ -157,7 +157,7 @@ func (m *Manager) awaitTurn(ctx context.Context, name string, patient bool) erro
 			return nil
 		}
 		if blocked != "" && !patient {
-			return fmt.Errorf("%s is to be started after others: %s: %w; run it again with `aictl run`, or stop it to start without it", name, blocked, ErrNotHealthy)
+			return fmt.Errorf("%s: %w: %s; run it again with `aictl run`, or stop it to start without it", name, ErrNotDone, blocked)
 		}
 		m.waits(name, open)
 		timer := time.NewTimer(left)

@@ -77,7 +77,7 @@ const (
 	listRuns  = `SELECT ` + runColumns + ` FROM runs WHERE service = ? ORDER BY id DESC LIMIT ?`
 	openRuns  = `SELECT ` + runColumns + ` FROM runs WHERE state = 'running' ORDER BY id`
 	lastRuns  = `SELECT ` + runColumns + ` FROM runs WHERE id IN
-  (SELECT max(id) FROM runs WHERE state <> 'skipped' GROUP BY service) ORDER BY service`
+  (SELECT max(id) FROM runs WHERE state <> 'skipped' GROUP BY service, release) ORDER BY service, id`
 	lastDues = `SELECT service, max(due_at) FROM runs WHERE due_at > 0 GROUP BY service`
 )
 
@@ -143,7 +143,7 @@ func (s *Store) OpenRuns(ctx context.Context) ([]Run, error) {
 	return v, wrap(err, "list open runs")
 }
 
-// LastRuns is the last run of every service that was not skipped.
+// LastRuns is the last run of every release of every service that was not skipped.
 func (s *Store) LastRuns(ctx context.Context) ([]Run, error) {
 	v, err := query(ctx, s.r, scanRun, lastRuns)
 	return v, wrap(err, "list last runs")

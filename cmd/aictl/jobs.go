@@ -190,16 +190,14 @@ func isJob(s api.Service) bool { return s.Kind == "oneshot" || s.Kind == "cron" 
 
 // jobFine reports whether a job does what it is there for: it is wanted, and its last run has not failed.
 func jobFine(s api.Service) bool {
-	wanted := s.Detail == nil || s.Detail.Wanted == "running"
 	failed := s.LastRun != nil && (s.LastRun.State == "failed" || s.LastRun.State == "unknown")
-	return wanted && s.State != "fatal" && (s.Run != nil || !failed)
+	return s.Wanted == "running" && s.State != "fatal" && (s.Run != nil || !failed)
 }
 
 // jobState is the state of a job with what says more than that it is not running.
 func (a *app) jobState(s api.Service) cell {
-	wanted := s.Detail != nil && s.Detail.Wanted == "running"
 	switch {
-	case s.State != "stopped" || !wanted:
+	case s.State != "stopped" || s.Wanted != "running":
 		return a.state(s.State)
 	case s.Kind == "cron":
 		return cell{a.out.glyph("◐") + a.t("scheduled"), plain}

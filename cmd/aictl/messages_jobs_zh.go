@@ -25,6 +25,7 @@ func jobsZH() map[string]string {
 		"DUE":                           "计划时间",
 		"last: %s %s, took %s":          "上次：%s（%s），用时 %s",
 		"next in %s":                    "%s 后再次运行",
+		"release %s of %s stays":        "版本 %s（%s）保持不变",
 		"scheduled":                     "已排定",
 		"succeeded":                     "成功",
 		"unknown":                       "未知",

@@ -167,7 +167,7 @@ func (a *app) serviceRow(t *table, s api.Service) {
 	}
 	note, ready, state := "", fmt.Sprintf("%d/%d", s.Ready, s.Replicas), a.state(s.State)
 	if isJob(s) {
-		note, ready, state = a.jobNote(s), "-", a.jobState(s)
+		note, ready, state, s.URL = a.jobNote(s), "-", a.jobState(s), ""
 	} else if (s.State != "running" || s.Health == "unhealthy") && s.State != "stopped" {
 		note = s.Reason
 	}

@@ -149,9 +149,16 @@ func (w *waiter) succeeded(ctx context.Context) error {
 		return nil
 	}
 	took := latency(time.Duration(d.DurationSeconds * float64(time.Second)))
+	below := a.out.paint(cyan, doc.Service.URL)
+	if isJob(doc.Service) {
+		below = a.jobNote(doc.Service)
+	}
 	if _, err := fmt.Fprintf(a.out, "%s%s\n  %s\n", a.out.paint(green, a.out.glyph("✓")),
-		a.t("%s is live: release %s after %s", a.out.paint(bold, d.Service), d.Release, took), a.out.paint(cyan, doc.Service.URL)); err != nil {
+		a.t("%s is live: release %s after %s", a.out.paint(bold, d.Service), d.Release, took), below); err != nil {
 		return err
+	}
+	if isJob(doc.Service) {
+		return nil // it serves no requests
 	}
 	body := `'{"input_data": ["…"]}'`
 	if w.sample != "" {
@@ -200,6 +207,8 @@ func (w *waiter) stillServes(ctx context.Context) string {
 	switch {
 	case name == "" || err != nil || doc.Service.Release.ID == "":
 		return a.t("nothing serves %s: it has had no live release yet", w.name())
+	case isJob(doc.Service):
+		return a.t("release %s of %s stays", doc.Service.Release.ID, name)
 	case doc.Service.Ready == 0:
 		return a.t("release %s of %s stays, but no instance of it is ready", doc.Service.Release.ID, name)
 	}

@@ -87,7 +87,8 @@ func (s Schedule) interval(text, key string) (Schedule, error) {
 	s.every = every.Truncate(time.Second)
 	h := fnv.New64a()
 	h.Write([]byte(key))
-	s.phase = time.Duration(h.Sum64() % uint64(s.every))
+	// Whole milliseconds: a time that was stored and read again is still one of the schedule's.
+	s.phase = time.Duration(h.Sum64() % uint64(s.every)).Truncate(time.Millisecond)
 	return s, nil
 }
 

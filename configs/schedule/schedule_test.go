@@ -153,3 +153,17 @@ func moment(t *testing.T, text string) time.Time {
 	}
 	return at
 }
+
+// TestTimesSurviveBeingStored: times are stored in microseconds. One read again must not come again.
+func TestTimesSurviveBeingStored(t *testing.T) {
+	for _, key := range []string{"nightly", "ocr", "a", "b", "c"} {
+		s, err := Parse("@every 12s", "", key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		due := s.Next(time.Date(2026, 11, 21, 7, 34, 36, 0, time.UTC))
+		if again := s.Next(time.UnixMicro(due.UnixMicro())); !again.Equal(due.Add(12 * time.Second)) {
+			t.Errorf("%s: after %s comes %s", key, due, again)
+		}
+	}
+}

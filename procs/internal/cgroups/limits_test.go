@@ -33,3 +33,17 @@ func TestLimitsOfVersion2(t *testing.T) {
 		t.Errorf("%d kills", n)
 	}
 }
+
+// FuzzParseControllers: whatever the kernel's files hold, only directories inside a mount come out.
+func FuzzParseControllers(f *testing.F) {
+	f.Add(hybrid+"33 31 0:30 /x /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n", "4:memory:/x/b\n3:pids:/elsewhere\n0::/\n")
+	f.Add(" - cgroup cgroup memory", "1:memory:/../..")
+	f.Add("1 2 3 / /a\\040b - cgroup c memory,pids", "::\n1:memory,pids:/\n")
+	f.Fuzz(func(t *testing.T, mounts, own string) {
+		for controller, dir := range parseControllers(mounts, own) {
+			if controller != "memory" && controller != "cpu" && controller != "pids" || dir != filepath.Clean(dir) {
+				t.Errorf("%q: %q", controller, dir)
+			}
+		}
+	})
+}

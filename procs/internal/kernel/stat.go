@@ -210,3 +210,29 @@ func LastPID() int {
 	}
 	return pid
 }
+
+// Owner is the effective user and group of a process.
+func Owner(pid int) (uid, gid int, err error) {
+	path := "/proc/" + strconv.Itoa(pid) + "/status"
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return 0, 0, err
+	}
+	found := 0
+	for line := range strings.Lines(string(data)) {
+		for key, id := range map[string]*int{"Uid:": &uid, "Gid:": &gid} {
+			fields := strings.Fields(line) // real, effective, saved, file system
+			if len(fields) < 3 || fields[0] != key {
+				continue
+			}
+			if *id, err = strconv.Atoi(fields[2]); err != nil {
+				return 0, 0, fmt.Errorf("%s: %w", path, err)
+			}
+			found++
+		}
+	}
+	if found != 2 {
+		return 0, 0, fmt.Errorf("%s names no user and group", path)
+	}
+	return uid, gid, nil
+}

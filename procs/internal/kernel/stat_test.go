@@ -20,6 +20,15 @@ func TestLastPID(t *testing.T) {
 	}
 }
 
+func TestOwner(t *testing.T) {
+	if uid, gid, err := Owner(os.Getpid()); err != nil || uid != os.Geteuid() || gid != os.Getegid() {
+		t.Errorf("%d %d %v", uid, gid, err)
+	}
+	if _, _, err := Owner(-1); err == nil {
+		t.Error("an owner of no process")
+	}
+}
+
 func TestOpenFiles(t *testing.T) {
 	before, err := OpenFiles(os.Getpid())
 	if err != nil || before < 3 {

@@ -83,7 +83,7 @@ func ReadFault(status *os.File) error {
 		case n == 0 && len(data) == 0 && isEOF(err):
 			return nil
 		case isEOF(err) || len(data) == cap(data):
-			if err := json.Unmarshal(data, &fault); err != nil {
+			if err := json.Unmarshal(data, &fault); err != nil || fault.Text == "" {
 				return fmt.Errorf("the stub that sets limits said %.200q", data)
 			}
 			return &fault
