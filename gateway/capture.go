@@ -33,9 +33,10 @@ type capture struct {
 	ended  bool
 }
 
-func newCapture(x *exchange, length int64) capture {
-	limit := x.maxBody()
-	return capture{ticket: x.ticket, limit: limit, hint: int(min(max(length, 0), trustBody, int64(limit)))}
+// init prepares c for a body of a promised length, -1: of none.
+func (c *capture) init(x *exchange, length int64) {
+	c.ticket, c.limit = x.ticket, x.maxBody()
+	c.hint = int(min(max(length, 0), trustBody, int64(c.limit)))
 }
 
 func (c *capture) add(p []byte) {
@@ -95,14 +96,18 @@ func (c *capture) message() records.Message {
 	c.ended = true
 	m := records.Message{Size: c.size, Body: c.body, Omitted: c.omit && c.size > 0}
 	m.Truncated = !c.omit && c.size > int64(len(c.body))
+	m.SHA256 = c.sum()
+	return m
+}
+
+func (c *capture) sum() [sha256.Size]byte {
 	if c.digest == nil {
-		m.SHA256 = sha256.Sum256(c.body)
-		return m
+		return sha256.Sum256(c.body)
 	}
-	c.digest.Sum(m.SHA256[:0])
+	sum := [sha256.Size]byte(c.digest.Sum(nil))
 	digests.Put(c.digest)
 	c.digest = nil
-	return m
+	return sum
 }
 
 // requestBody is the client's body as the transport reads it, possibly on another goroutine and after the answer is over.

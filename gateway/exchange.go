@@ -2,18 +2,21 @@ package gateway
 
 import (
 	"context"
-	"maps"
 	"net/http"
 	"time"
 
+	"aictl/gateway/internal/h1"
 	"aictl/store/records"
 )
 
-// exchange is one request on its way through. It is the context of the request it forwards, so that the shared ReverseProxy's
-// hooks find it. Except for the captures, only the handler's goroutine touches it; cut cancels it from others.
+// exchange is one request on its way through. Except for the captures, only the handler's goroutine touches it; call is aborted from
+// others.
 type exchange struct {
+	// On the way over the ReverseProxy the exchange is the context of the request it forwards, so that the shared hooks find it.
 	context.Context
-	cancel context.CancelCauseFunc
+	cancel context.CancelCauseFunc // of Context
+
+	call   h1.Call // also known, and aborted, on that way
 	g      *Gateway
 	w      http.ResponseWriter
 	r      *http.Request // as received
@@ -26,24 +29,30 @@ type exchange struct {
 	target Target
 	load   *load // entered; nil when no target was had
 
+	incoming requestBody
+	outgone  answer
 	request  *requestBody  // nil: none to read
+	body     shortBody     // request, where it is collected before it is sent
 	response *responseBody // nil: none to read
+	answered *answer       // … of the pool's; nil: none to read
 	tunnel   *tunnel       // after 101
 	own      *capture      // the body of an answer of our own
 
-	status  int
-	header  http.Header // of the answer
-	first   time.Duration
-	failure error // why there was no answer, or none of the instance's
-	refused bool
-	duplex  bool // the answer began before the request was over
+	status   int
+	header   http.Header // of the answer
+	first    time.Duration
+	failure  error // why there was no answer, or none of the instance's
+	refused  bool
+	duplex   bool // the answer began before the request was over
+	finished bool
+	marks    [2]string // record and instance, as they stand in the answer's header
+	glances  int       // of the watch; under load.mu
 }
 
 type exchangeKey struct{}
 
-func (g *Gateway) newExchange(ctx context.Context, cancel context.CancelCauseFunc, w http.ResponseWriter, r *http.Request,
-	rt *route, path string) *exchange {
-	x := &exchange{Context: ctx, cancel: cancel, g: g, w: w, r: r, route: rt, path: path, start: g.opt.Now()}
+func (g *Gateway) newExchange(w http.ResponseWriter, r *http.Request, rt *route, path string) *exchange {
+	x := &exchange{g: g, w: w, r: r, route: rt, path: path, start: g.opt.Now()}
 	x.trace = traceOf(r.Header)
 	x.ticket = g.rec.Admit(rt.Service)
 	return x
@@ -103,11 +112,35 @@ func (x *exchange) leave() {
 	}
 }
 
-// forward sends the request on and the answer back.
+// forward sends the request on and the answer back: directly when the request is plain and short, else over the ReverseProxy.
 func (x *exchange) forward() {
+	x.g.wake()
+	if x.direct() {
+		x.forwardDirectly()
+		return
+	}
+	x.forwardByProxy()
+}
+
+func (x *exchange) forwardByProxy() {
+	ctx, cancel := context.WithCancelCause(x.r.Context())
+	defer cancel(nil)
+	x.Context, x.cancel = ctx, cancel
+	x.call.OnAbort(cancel)
 	r := x.r.WithContext(x)
 	stripUpgrade(r)
 	x.g.proxy.ServeHTTP(x.w, r)
+}
+
+// cut ends the exchange because its instance or the gateway stops.
+func (x *exchange) cut(cause error) { x.call.Abort(cause) }
+
+// wasCut reports whether cut, and not the client, ended the exchange.
+func (x *exchange) wasCut() bool {
+	if x.Context != nil {
+		return context.Cause(x.Context) == errCut
+	}
+	return x.call.Cause() == errCut
 }
 
 // allowDuplex keeps the server from swallowing what is left of the request body when an answer begins before the request
@@ -140,6 +173,11 @@ func (x *exchange) drainRequest() {
 // finish hands the record over and leaves the instance, in this order: when an instance is drained, its records are in. It runs
 // deferred, so that an answer that broke off is recorded too.
 func (x *exchange) finish() {
+	if x.finished {
+		return
+	}
+	x.finished = true
+	x.call.OnAbort(nil) // the client's connection may be another request's from now on
 	if x.request != nil {
 		x.request.finish()
 	}
@@ -148,7 +186,6 @@ func (x *exchange) finish() {
 	}
 	x.count()
 	x.leave()
-	x.cancel(nil)
 }
 
 func (x *exchange) record() *records.Exchange {
@@ -163,7 +200,7 @@ func (x *exchange) record() *records.Exchange {
 		e.Error = o.text()
 	}
 	e.Request, e.Response = x.messages()
-	e.Request.Header = maps.Clone(x.r.Header)
+	e.Request.Header = x.r.Header
 	e.Request.Header["Host"] = []string{x.r.Host}
 	e.Response.Header = x.header
 	return e
@@ -182,6 +219,8 @@ func (x *exchange) messages() (req, res records.Message) {
 		res = x.own.message()
 	case x.response != nil:
 		res = x.response.message()
+	case x.answered != nil:
+		res = x.answered.message()
 	}
 	return req, res
 }

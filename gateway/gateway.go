@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -66,8 +65,10 @@ func setDefault[T int | time.Duration](v *T, def T) {
 type Gateway struct {
 	opt       Options
 	rec       Recorder
-	transport *http.Transport
+	transport *transports
 	proxy     *httputil.ReverseProxy
+
+	watch watch
 
 	leave  leave
 	table  *table
@@ -79,7 +80,9 @@ type Gateway struct {
 // New returns a gateway without routes.
 func New(rec Recorder, opt Options) *Gateway {
 	g := &Gateway{opt: opt.withDefaults(), rec: rec, table: newTable(), loads: map[string]*load{}, leave: newLeave()}
-	g.transport = newTransport(g.opt)
+	g.transport = newTransports(g.opt)
+	g.watch.timer = time.AfterFunc(time.Hour, g.look)
+	g.watch.timer.Stop()
 	g.proxy = &httputil.ReverseProxy{
 		Rewrite:        rewrite,
 		Transport:      roundTripper{g},
@@ -168,7 +171,7 @@ func (g *Gateway) findLoad(instance string) *load {
 	return g.loads[instance]
 }
 
-// ServeHTTP answers one request and records it.
+// ServeHTTP answers one request and records it. The record takes the request's header over: nobody may read it afterwards.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Header.Get("Upgrade") == "" {
 		g.lastAnswer(w)
@@ -183,8 +186,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		notFound(w, "unknown_service", service, "no service of this name is deployed here")
 		return
 	}
-	ctx, cancel := context.WithCancelCause(r.Context())
-	x := g.newExchange(ctx, cancel, w, r, rt, rest)
+	x := g.newExchange(w, r, rt, rest)
 	x.serve()
 	x.drainRequest()
 }

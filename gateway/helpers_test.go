@@ -154,6 +154,21 @@ func upstream(t testing.TB, h http.HandlerFunc) string {
 // rawUpstream lets f answer each connection by hand after its request head (and a body of known length) was read.
 func rawUpstream(t testing.TB, f func(conn net.Conn, r *http.Request)) string {
 	t.Helper()
+	return rawConns(t, func(conn net.Conn) {
+		r, err := http.ReadRequest(bufio.NewReader(conn))
+		if err != nil {
+			return
+		}
+		if _, err := io.Copy(io.Discard, r.Body); err != nil {
+			return
+		}
+		f(conn, r)
+	})
+}
+
+// rawConns lets f deal with each connection by hand, and closes it then.
+func rawConns(t testing.TB, f func(conn net.Conn)) string {
+	t.Helper()
 	ln := listen(t)
 	var wg sync.WaitGroup
 	t.Cleanup(func() {
@@ -170,14 +185,7 @@ func rawUpstream(t testing.TB, f func(conn net.Conn, r *http.Request)) string {
 			}
 			wg.Go(func() {
 				defer conn.Close()
-				r, err := http.ReadRequest(bufio.NewReader(conn))
-				if err != nil {
-					return
-				}
-				if _, err := io.Copy(io.Discard, r.Body); err != nil {
-					return
-				}
-				f(conn, r)
+				f(conn)
 			})
 		}
 	})

@@ -73,7 +73,7 @@ func (l *load) cut(cause error) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for x := range l.open {
-		x.cancel(cause)
+		x.cut(cause)
 	}
 	return len(l.open)
 }

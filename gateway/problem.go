@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -53,20 +52,22 @@ func notFound(w http.ResponseWriter, code, service, detail string) {
 
 // answer sends a problem document as the exchange's answer.
 func (x *exchange) answer(p Problem, retry bool) {
+	x.allowDuplex() // else the server would wait for the rest of the request before it says a word
 	x.mark()
 	p.Service = x.route.Service
 	if x.ticket != nil {
 		p.Record = x.ticket.ID()
 	}
-	x.status, x.response, x.tunnel = p.Status, nil, nil
+	x.status, x.response, x.answered, x.tunnel = p.Status, nil, nil, nil
 	x.first = x.g.opt.Now().Sub(x.start)
 	body := p.write(x.w, retry)
 	x.header = x.w.Header().Clone()
-	own := newCapture(x, int64(len(body)))
+	own := &capture{}
+	own.init(x, int64(len(body)))
 	if x.r.Method != http.MethodHead {
 		own.add(body)
 	}
-	x.own = &own
+	x.own = own
 }
 
 // refuse answers a request that no instance can take.
@@ -86,7 +87,11 @@ func (x *exchange) refuse() {
 
 // proxyFailed answers a request that its instance did not.
 func proxyFailed(_ http.ResponseWriter, r *http.Request, err error) {
-	x := exchangeOf(r.Context())
+	exchangeOf(r.Context()).fail(err)
+}
+
+// fail answers in place of the instance, with what err says.
+func (x *exchange) fail(err error) {
 	x.failure = err
 	if x.clientGone() {
 		panic(http.ErrAbortHandler) // nobody is there to be answered; finish still runs
@@ -100,7 +105,7 @@ func proxyFailed(_ http.ResponseWriter, r *http.Request, err error) {
 
 // clientGone reports whether the client went away before there was an answer.
 func (x *exchange) clientGone() bool {
-	if context.Cause(x) == errCut {
+	if x.wasCut() {
 		return false
 	}
 	return x.r.Context().Err() != nil || x.request != nil && errors.Is(x.request.readError(), io.ErrUnexpectedEOF)
@@ -108,7 +113,7 @@ func (x *exchange) clientGone() bool {
 
 func (x *exchange) failed(err error) (p Problem, retry bool) {
 	switch {
-	case context.Cause(x) == errCut:
+	case x.wasCut():
 		return Problem{Status: http.StatusServiceUnavailable, Code: "instance_stopping",
 			Reason: "the instance was stopped before it answered"}, true
 	case x.request != nil && x.request.readError() != nil:

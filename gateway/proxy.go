@@ -26,8 +26,7 @@ func rewrite(pr *httputil.ProxyRequest) {
 	x.trace.set(out.Header)
 	out.Trailer = pr.In.Trailer // one map: the values come after the body
 	if out.Body != nil && out.Body != http.NoBody {
-		x.request = &requestBody{capture: newCapture(x, pr.In.ContentLength), src: pr.In.Body}
-		out.Body = x.request
+		out.Body = x.outgoing()
 	}
 }
 
@@ -54,10 +53,7 @@ func (t roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
 // modifyResponse sees the head of an instance's answer.
 func modifyResponse(res *http.Response) error {
 	x := exchangeOf(res.Request.Context())
-	x.status, x.header = res.StatusCode, res.Header
-	x.first = x.g.opt.Now().Sub(x.start)
-	res.Header.Del(HeaderRecord)
-	res.Header.Del(HeaderInstance)
+	x.began(res.StatusCode, res.Header)
 	x.mark()
 	x.allowDuplex()
 	if res.StatusCode == http.StatusSwitchingProtocols {
@@ -69,11 +65,19 @@ func modifyResponse(res *http.Response) error {
 	}
 	x.g.lastAnswer(x.w) // 1xx answers have cleared what was set before
 	if res.Body != http.NoBody {
-		x.response = &responseBody{capture: newCapture(x, res.ContentLength), ReadCloser: res.Body,
-			flush: http.NewResponseController(x.w).Flush}
+		x.response = &responseBody{ReadCloser: res.Body, flush: x.flush}
+		x.response.capture.init(x, res.ContentLength)
 		res.Body = x.response
 	}
 	return nil
+}
+
+// began notes the head of the instance's answer.
+func (x *exchange) began(status int, header http.Header) {
+	x.status, x.header = status, header
+	x.first = x.g.opt.Now().Sub(x.start)
+	delete(header, HeaderRecord)
+	delete(header, HeaderInstance)
 }
 
 func (x *exchange) counter() capture { return capture{ticket: x.ticket, omit: true} }
@@ -81,25 +85,28 @@ func (x *exchange) counter() capture { return capture{ticket: x.ticket, omit: tr
 // mark puts the exchange's record and instance on the answer. It comes late: 1xx answers clear what is set before.
 func (x *exchange) mark() {
 	h := x.w.Header()
+	x.marks = [2]string{"", x.target.Instance}
 	if x.ticket != nil {
-		h.Set(HeaderRecord, x.ticket.ID())
+		x.marks[0] = x.ticket.ID()
+		h[HeaderRecord] = x.marks[0:1:1]
 	}
-	if x.target.Instance != "" {
-		h.Set(HeaderInstance, x.target.Instance)
+	if x.marks[1] != "" {
+		h[HeaderInstance] = x.marks[1:2:2]
 	}
 }
 
 // stripUpgrade leaves only a plain WebSocket handshake its upgrade. Anything else, h2c above all, would be tunnelled past the
 // routes and the recorder; without the header it is an ordinary request.
 func stripUpgrade(r *http.Request) {
-	wanted := r.Header["Upgrade"]
-	if len(wanted) == 0 {
-		return
-	}
-	if len(wanted) == 1 && strings.EqualFold(wanted[0], "websocket") && r.Method == http.MethodGet && r.ContentLength == 0 {
+	if len(r.Header["Upgrade"]) == 0 || wantsWebSocket(r) {
 		return
 	}
 	r.Header = r.Header.Clone()
 	r.Header.Del("Upgrade")
 	r.Header.Del("Http2-Settings")
+}
+
+func wantsWebSocket(r *http.Request) bool {
+	wanted := r.Header["Upgrade"]
+	return len(wanted) == 1 && strings.EqualFold(wanted[0], "websocket") && r.Method == http.MethodGet && r.ContentLength == 0
 }

@@ -1,8 +1,9 @@
 package gateway
 
 import (
-	"crypto/rand"
+	"encoding/binary"
 	"encoding/hex"
+	"math/rand/v2"
 	"net/http"
 	"strings"
 )
@@ -19,8 +20,10 @@ func traceOf(h http.Header) traceparent {
 		return traceparent{value: sent[0]}
 	}
 	var b [24]byte
-	rand.Read(b[:]) // never fails
-	b[0] |= 1       // ids of zeros are invalid
+	for i := 0; i < len(b); i += 8 {
+		binary.NativeEndian.PutUint64(b[i:], rand.Uint64())
+	}
+	b[0] |= 1 // ids of zeros are invalid
 	b[16] |= 1
 	return traceparent{value: "00-" + hex.EncodeToString(b[:16]) + "-" + hex.EncodeToString(b[16:]) + "-01", made: true}
 }

@@ -23,13 +23,16 @@ type outcome struct {
 func (x *exchange) outcome() outcome {
 	o := outcome{
 		refused: x.refused, failure: x.failure,
-		cut:        context.Cause(x) == errCut,
+		cut:        x.wasCut(),
 		clientGone: x.r.Context().Err() != nil,
 		head:       x.status != 0 && x.own == nil,
 	}
 	o.whole = o.head && !(x.tunnel != nil && o.cut)
 	if x.response != nil {
 		o.whole, o.response = x.response.eof, x.response.err
+	}
+	if x.answered != nil {
+		o.whole, o.response = x.answered.eof, x.answered.err
 	}
 	if x.request != nil {
 		o.request = x.request.readError()
