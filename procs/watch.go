@@ -43,6 +43,8 @@ type watchConn struct {
 	conn net.Conn
 	in   *frameReader
 	out  frameWriter
+	// early are events that came before the answer to the watch: the keeper writes both as they are ready.
+	early []frame
 }
 
 type watcher struct {
@@ -54,6 +56,12 @@ type watcher struct {
 
 // run forwards until the connection ends; that is how every watch ends.
 func (w *watcher) run(ctx context.Context) {
+	for _, f := range w.own.early {
+		if w.handle(ctx, f) != nil {
+			return
+		}
+	}
+	w.own.early = nil
 	for {
 		f, err := w.own.in.next()
 		if err != nil || w.handle(ctx, f) != nil {
@@ -139,9 +147,14 @@ func (w *watchConn) exchange(id uint64, verb string, body any) error {
 	if err := w.out.send(frame{ID: id, Verb: verb, Body: data}, writePatience); err != nil {
 		return err
 	}
-	f, err := w.in.next()
-	if err != nil {
-		return err
+	for {
+		f, err := w.in.next()
+		switch {
+		case err != nil:
+			return err
+		case f.Event == "":
+			return finish(f, nil)
+		}
+		w.early = append(w.early, f)
 	}
-	return finish(f, nil)
 }
