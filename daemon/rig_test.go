@@ -67,6 +67,7 @@ func startRig(t *testing.T) *rig {
 	return r
 }
 
+// command is the program with the rig's environment.
 func (r *rig) command(args ...string) *exec.Cmd {
 	cmd := exec.Command(aictl, args...)
 	cmd.Dir = r.dir
