@@ -122,7 +122,7 @@ func bench(ctx context.Context, f flags) (err error) {
 	}
 	if slices.Contains(wanted, "scale") && ctx.Err() == nil {
 		p := plan{dir: filepath.Join(dir, "scale"), service: service, socket: b.path}
-		if rep.Scale, err = measureScale(&aictl{program: program}, p, b, sizes, f.options); err != nil {
+		if rep.Scale, err = measureScale(ctx, &aictl{program: program}, p, b, sizes, f.options); err != nil {
 			return errors.Join(err, tail(filepath.Join(p.dir, "manager.log")))
 		}
 	}

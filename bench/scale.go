@@ -53,7 +53,7 @@ func scaleSizes(text string) ([]int, error) {
 }
 
 // measureScale deploys more and more services to one aictl and takes its figures at each size.
-func measureScale(a *aictl, p plan, b *beacon, sizes []int, o options) (all []size, err error) {
+func measureScale(ctx context.Context, a *aictl, p plan, b *beacon, sizes []int, o options) (all []size, err error) {
 	progress("scale: setting up")
 	a.data, a.log = filepath.Join(p.dir, "data"), filepath.Join(p.dir, "manager.log")
 	if err := os.Mkdir(p.dir, 0o700); err != nil {
@@ -65,6 +65,9 @@ func measureScale(a *aictl, p plan, b *beacon, sizes []int, o options) (all []si
 	}
 	have := 0
 	for _, n := range sizes {
+		if ctx.Err() != nil {
+			return all, ctx.Err()
+		}
 		progress("scale: %d services: deploying", n)
 		if err := a.deployMore(p, have, n); err != nil {
 			return all, err
