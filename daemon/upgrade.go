@@ -78,7 +78,7 @@ func keep(ctx context.Context, s configs.Settings, o KeeperOptions) error {
 			return errors.Join(err, handover.GoBack(err), handover.Close())
 		}
 		if err != nil {
-			return err
+			return fmt.Errorf("%w: %w", errNotBegun, err)
 		}
 		if handover, err = runKeeper(ctx, k, hangup, o); handover == nil {
 			return err
