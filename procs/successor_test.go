@@ -36,8 +36,10 @@ func TestAddressOfTheOldDaemon(t *testing.T) {
 	if err := set.close(); err != nil {
 		t.Error(err)
 	}
+	ended := make(chan Exit, 1)
+	p.watch(func(exit Exit) { ended <- exit })
 	kill9(t, p.pid)
-	waitFor(t, "its end", func() bool { return !alive(p.pid) })
+	<-ended // only now it can be reaped
 	if err := p.release(); err != nil {
 		t.Error(err)
 	}
