@@ -4,9 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -123,6 +126,40 @@ func (a *aictl) restart(ready func()) error {
 }
 
 func (a *aictl) stop() error { return a.keeper.stop() }
+
+// killDaemon kills the daemon and returns once its successor has answered a request that was sent right after: the connection
+// waits in the listener that the keeper holds.
+func (a *aictl) killDaemon() (time.Duration, error) {
+	var state struct{ API string }
+	data, err := os.ReadFile(filepath.Join(a.data, "run", "daemon.json"))
+	if err == nil {
+		err = json.Unmarshal(data, &state)
+	}
+	if err != nil {
+		return 0, err
+	}
+	pid, err := a.worker()
+	if err != nil {
+		return 0, err
+	}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Minute}
+	began := time.Now()
+	if err := kill(pid); err != nil {
+		return 0, err
+	}
+	for {
+		answer, err := client.Get(state.API + "/healthz")
+		switch {
+		case err == nil && answer.StatusCode == http.StatusOK:
+			return time.Since(began), answer.Body.Close()
+		case err == nil:
+			return 0, errors.Join(fmt.Errorf("/healthz answers %s", answer.Status), answer.Body.Close())
+		case time.Since(began) > time.Minute || errors.Is(err, syscall.ECONNREFUSED):
+			return 0, err
+		}
+		// The kill took a while, and the old daemon had accepted the connection: the next one is its successor's.
+	}
+}
 
 // places are the gateway's address of a service and its only instance's own.
 func (a *aictl) places(name string) (gateway, instance string, err error) {

@@ -48,6 +48,8 @@ type result struct {
 	IdleCPU  float64          `json:"idle_cpu_percent"`
 	PSS      map[string]int64 `json:"pss_bytes"`
 	Services int              `json:"services"`
+	// Back is how long callers wait for an answer after a kill -9 of what answers them; only aictl has such a process.
+	Back []float64 `json:"back_seconds,omitempty"`
 }
 
 type options struct {
@@ -76,7 +78,7 @@ func measure(m manager, p plan, b *beacon, o options) (r result, err error) {
 		do   func(manager, plan, *beacon, options, *result) error
 	}{
 		{"start", measureStart}, {"start with the manager", measureCold}, {"idle", measureIdle},
-		{"crashes", measureCrashes}, {"log", measureLog},
+		{"crashes", measureCrashes}, {"log", measureLog}, {"death of the daemon", measureBack},
 	}
 	for _, step := range steps {
 		progress("%s: %s", m.name(), step.what)
@@ -192,6 +194,25 @@ func measureCrashes(m manager, p plan, b *beacon, o options, r *result) error {
 		}
 		r.Respawn = append(r.Respawn, next[name].at.Sub(began).Seconds())
 		time.Sleep(50 * time.Millisecond)
+	}
+	return nil
+}
+
+// measureBack kills the process that answers callers, where that is another than the one that keeps the services.
+func measureBack(m manager, _ plan, _ *beacon, o options, r *result) error {
+	k, ok := m.(interface {
+		killDaemon() (time.Duration, error)
+	})
+	if !ok {
+		return nil
+	}
+	for range 2 * o.runs {
+		took, err := k.killDaemon()
+		if err != nil {
+			return err
+		}
+		r.Back = append(r.Back, took.Seconds())
+		time.Sleep(time.Second)
 	}
 	return nil
 }

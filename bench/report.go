@@ -73,6 +73,12 @@ func (r report) managers(b *strings.Builder) {
 	row("log capture", func(m result) string { return fmt.Sprintf("%.0f MB/s", median(m.Log)/1e6) })
 	row("idle CPU, of one core", func(m result) string { return fmt.Sprintf("%.2f %%", m.IdleCPU) })
 	row("memory (PSS)", func(m result) string { return memory(m.PSS) })
+	row("daemon killed → answers again, median (worst)", func(m result) string {
+		if len(m.Back) == 0 {
+			return ""
+		}
+		return seconds(median(m.Back)) + " (" + seconds(slices.Max(m.Back)) + ")"
+	})
 }
 
 func (r report) gateway(b *strings.Builder) {
