@@ -22,7 +22,7 @@ func (d *Daemon) follow(old, next configs.Settings) {
 			d.log.Error("range of ports not taken up", "ports", next.Ports, "err", err)
 		}
 	}
-	if old.Recorder.Retention != next.Recorder.Retention {
+	if old.Recorder.Retention != next.Recorder.Retention || old.Recorder.MaxBytes != next.Recorder.MaxBytes {
 		select {
 		case d.sweepNow <- struct{}{}:
 		default: // it will look anyway

@@ -13,6 +13,7 @@ import (
 	"aictl/configs"
 	"aictl/procs"
 	"aictl/store"
+	"aictl/store/records"
 )
 
 // ErrRefused is wrapped by errors of a daemon that would not start the next time either.
@@ -65,12 +66,14 @@ func hopeless(err error) bool {
 // sweepEvery is how often old day files are looked for.
 const sweepEvery = time.Hour
 
-// retain removes day files older than the retention: now, every hour, and when the settings give another.
+// retain removes records that are older than the retention or take too much space: now, every hour, and when the settings
+// give other limits.
 func (d *Daemon) retain(ctx context.Context) error {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
 	for {
-		d.sweep(ctx, time.Duration(d.settings.current().Recorder.Retention))
+		limits := d.settings.current().Recorder
+		d.sweep(ctx, time.Duration(limits.Retention), int64(limits.MaxBytes))
 		select {
 		case <-ctx.Done():
 			return nil
@@ -80,16 +83,23 @@ func (d *Daemon) retain(ctx context.Context) error {
 	}
 }
 
-// sweep removes day files older than keep; 0 keeps all.
-func (d *Daemon) sweep(ctx context.Context, keep time.Duration) {
-	if keep <= 0 {
-		return
+// sweep removes day files older than keep, then the oldest ones until all together take no more than most bytes; 0 keeps all.
+func (d *Daemon) sweep(ctx context.Context, keep time.Duration, most int64) {
+	if keep > 0 {
+		swept, err := d.archive.Sweep(ctx, time.Now().Add(-keep))
+		d.tellSwept(ctx, "age", swept, err)
 	}
-	swept, err := d.archive.Sweep(ctx, time.Now().Add(-keep))
+	if most > 0 {
+		swept, err := d.archive.SweepBytes(ctx, most)
+		d.tellSwept(ctx, "size", swept, err)
+	}
+}
+
+func (d *Daemon) tellSwept(ctx context.Context, limit string, swept records.Swept, err error) {
 	switch {
 	case err != nil && ctx.Err() == nil:
-		d.log.Error("remove old records", "err", err)
+		d.log.Error("remove old records", "limit", limit, "err", err)
 	case len(swept.Days) > 0:
-		d.log.Info("removed old records", "days", swept.Days, "bytes", swept.Bytes)
+		d.log.Info("removed old records", "limit", limit, "days", swept.Days, "bytes", swept.Bytes)
 	}
 }

@@ -30,7 +30,10 @@ func floorDiv(a, b int64) int64 {
 	return q
 }
 
-func (d day) String() string { return time.Unix(int64(d)*86400, 0).UTC().Format(dayLayout) }
+func (d day) String() string { return d.begins().Format(dayLayout) }
+
+// begins is the first moment of the day.
+func (d day) begins() time.Time { return time.Unix(int64(d)*86400, 0).UTC() }
 
 func (d day) file(dir string) string { return filepath.Join(dir, d.String()+".db") }
 

@@ -244,6 +244,43 @@ func TestSweep(t *testing.T) {
 	add(t, a, exchange(noon, 5)) // a late record begins the day anew
 }
 
+func TestSweepBytes(t *testing.T) {
+	dir := t.TempDir()
+	a := openTest(t, dir)
+	for n := range 4 {
+		x := exchange(noon.AddDate(0, 0, n), n)
+		x.Request = message(noise(100<<10 + n))
+		add(t, a, x)
+	}
+	ok(t, a.Tidy())
+	files, err := filepath.Glob(filepath.Join(dir, "bodies", "*", "*"))
+	ok(t, err)
+	long := time.Now().Add(-2 * orphanAge)
+	for _, f := range files {
+		ok(t, os.Chtimes(f, long, long))
+	}
+	all, err := a.size()
+	ok(t, err)
+	if s, err := a.SweepBytes(t.Context(), all); err != nil || len(s.Days) > 0 {
+		t.Errorf("within the limit %+v was removed (%v)", s, err)
+	}
+	s, err := a.SweepBytes(t.Context(), all-1)
+	ok(t, err)
+	if !slices.Equal(s.Days, []string{"2026-11-21"}) || s.Bodies != 1 {
+		t.Errorf("one byte above the limit %+v was removed, want the oldest day with its body", s)
+	}
+	s, err = a.SweepBytes(t.Context(), 1)
+	ok(t, err)
+	if !slices.Equal(s.Days, []string{"2026-11-22", "2026-11-23"}) {
+		t.Errorf("with room for nothing %+v was removed, want all but the newest day", s)
+	}
+	page, err := a.List(t.Context(), Filter{})
+	ok(t, err)
+	if len(page.Records) != 1 {
+		t.Errorf("%d records are left", len(page.Records))
+	}
+}
+
 func TestSweepLeavesBodiesOfUnreadableDays(t *testing.T) {
 	dir := t.TempDir()
 	a := openTest(t, dir)
