@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"net/url"
@@ -182,10 +183,28 @@ func (m *Mirror) Fetch(ctx context.Context, ref string) error {
 	return m.classify("fetch", ctx.Err())
 }
 
+// localTries is how often a local repository is read whose answer was cut short: go-git closes the pipe of the git program it
+// started as soon as that has ended, now and then before it has read all of it.
+const localTries = 3
+
+// cutShort reports whether an answer ended in its middle.
+func cutShort(err error) bool {
+	if err == nil {
+		return false
+	}
+	text := err.Error()
+	return errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, fs.ErrClosed) || strings.Contains(text, "unexpected EOF") ||
+		strings.Contains(text, "pkt-len") || strings.Contains(text, "pkt-line")
+}
+
 func (m *Mirror) fetch(ctx context.Context, ref string) error {
 	var err error
 	if m.local != "" {
 		err = m.fetchLocal(ctx, ref)
+		for again := 1; again < localTries && cutShort(err) && ctx.Err() == nil; again++ {
+			m.log.Warn("local repository is read again", "repository", m.shown, "err", err)
+			err = m.fetchLocal(ctx, ref)
+		}
 	} else {
 		err = m.fetchRemote(ctx, ref)
 	}

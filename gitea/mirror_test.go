@@ -3,6 +3,9 @@ package gitea
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
+	"io/fs"
 	"net/http"
 	"net/http/cgi"
 	"net/http/httptest"
@@ -271,5 +274,18 @@ func TestLinkedAndBorrowedRepositories(t *testing.T) {
 			}
 			must(t, m.Checkout(t.Context(), sha, filepath.Join(t.TempDir(), "out"), nil))
 		})
+	}
+}
+
+func TestCutShort(t *testing.T) {
+	for _, err := range []error{io.ErrUnexpectedEOF, fmt.Errorf("decode: %w", fs.ErrClosed), errors.New("invalid pkt-len found"), errors.New("pkt-line 1: EOF")} {
+		if !cutShort(err) {
+			t.Errorf("%v is taken for an answer that is whole", err)
+		}
+	}
+	for _, err := range []error{nil, ErrAuth, errors.New("repository not found")} {
+		if cutShort(err) {
+			t.Errorf("%v is taken for an answer that was cut short", err)
+		}
 	}
 }
