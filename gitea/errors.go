@@ -101,10 +101,15 @@ func (m *Mirror) kindOf(err error) (advice string, kind error) {
 		return op.Err.Error() + "; check that the server runs and that a proxy or firewall lets this machine through", ErrUnreachable
 	case errors.As(err, &status):
 		return fmt.Sprintf("it answered with status %d; look at the server's log", status.StatusCode()), ErrUnreachable
-	case strings.Contains(text, "pkt-len"), strings.Contains(text, "pkt-line"), strings.Contains(text, "unexpected EOF"):
+	case garbled(text):
 		return "the server does not answer as a Git server does; " + m.notFoundAdvice(), ErrNotRepository
 	}
 	return "", nil
+}
+
+// garbled reports whether an error's text is of an answer that breaks Git's protocol, or ends in its middle.
+func garbled(text string) bool {
+	return strings.Contains(text, "pkt-len") || strings.Contains(text, "pkt-line") || strings.Contains(text, "unexpected EOF")
 }
 
 func (m *Mirror) notFoundAdvice() string {

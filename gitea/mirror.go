@@ -189,12 +189,7 @@ const localTries = 3
 
 // cutShort reports whether an answer ended in its middle.
 func cutShort(err error) bool {
-	if err == nil {
-		return false
-	}
-	text := err.Error()
-	return errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, fs.ErrClosed) || strings.Contains(text, "unexpected EOF") ||
-		strings.Contains(text, "pkt-len") || strings.Contains(text, "pkt-line")
+	return err != nil && (errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, fs.ErrClosed) || garbled(err.Error()))
 }
 
 func (m *Mirror) fetch(ctx context.Context, ref string) error {

@@ -291,39 +291,27 @@ func (m *Manager) Signal(ctx context.Context, name, signal string) error {
 
 // liveIDs are the live instances of a service by slot.
 func (m *Manager) liveIDs(name string) []string {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var ids []string
-	for _, i := range m.entry(name).slots {
-		if i.Live {
-			ids = append(ids, i.ID)
-		}
-	}
-	return ids
+	return ofLive(m, name, func(i *instance) string { return i.ID })
 }
 
 // liveRows are the live instances of a service by slot, as they are stored.
 func (m *Manager) liveRows(name string) []store.Instance {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var rows []store.Instance
-	for _, i := range m.entry(name).slots {
-		if i.Live {
-			rows = append(rows, i.Instance)
-		}
-	}
-	return rows
+	return ofLive(m, name, func(i *instance) store.Instance { return i.Instance })
 }
 
 // liveSpecs are what the keeper is to run for the live instances of a service.
 func (m *Manager) liveSpecs(name string) []procs.Spec {
+	return ofLive(m, name, func(i *instance) procs.Spec { return i.spec })
+}
+
+// ofLive picks something of each live instance of a service, by slot.
+func ofLive[T any](m *Manager, name string, pick func(*instance) T) (picked []T) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	var specs []procs.Spec
 	for _, i := range m.entry(name).slots {
 		if i.Live {
-			specs = append(specs, i.spec)
+			picked = append(picked, pick(i))
 		}
 	}
-	return specs
+	return picked
 }

@@ -177,7 +177,7 @@ func (m *Manager) takesTurn(name string) bool {
 	if i != nil && i.job() {
 		return i.boots()
 	}
-	return i != nil && len(i.after) > 0 && i.status.PID == 0
+	return i != nil && len(i.man.After) > 0 && i.status.PID == 0
 }
 
 // runs reports whether the keeper has told of a process of an instance.
@@ -307,8 +307,8 @@ func (m *Manager) takeAway(ctx context.Context, ids []string) error {
 func (m *Manager) register(row store.Instance, spec procs.Spec, man configs.Manifest) {
 	i := &instance{
 		Instance: row, spec: spec, since: time.Now(),
-		route:  gateway.Target{Instance: row.ID, Release: row.Release, Addr: net.JoinHostPort(host, strconv.Itoa(row.Port))},
-		record: gateway.Route{Record: man.Record}, hooks: man.Hooks.On, after: man.After, man: man,
+		route: gateway.Target{Instance: row.ID, Release: row.Release, Addr: net.JoinHostPort(host, strconv.Itoa(row.Port))},
+		man:   man,
 	}
 	if !man.Health.Disabled {
 		i.policy = policyOf(man.Health)

@@ -60,7 +60,7 @@ func (h *hooks) offer(ev Event, i *instance) {
 	if i == nil {
 		return
 	}
-	for _, hook := range i.hooks {
+	for _, hook := range i.man.Hooks.On {
 		if hook.Wants(string(ev.Kind)) {
 			h.put(hookJob{hook, ev, i.spec.Dir, i.spec.Env})
 		}

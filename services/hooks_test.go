@@ -154,7 +154,7 @@ func TestHooksNeverBlock(t *testing.T) {
 	h := newHooks(slog.New(slog.NewTextHandler(&text, nil)))
 	ctx, cancel := context.WithCancel(t.Context())
 	wait := h.start(ctx)
-	i := &instance{hooks: []configs.StateHook{{Events: []string{"fatal"}, URL: srv.URL}}}
+	i := &instance{man: configs.Manifest{Hooks: configs.Hooks{On: []configs.StateHook{{Events: []string{"fatal"}, URL: srv.URL}}}}}
 	for range hooksAtOnce { // everyone who runs hooks is busy
 		h.offer(Event{Kind: EventInstanceFatal}, i)
 		<-asked

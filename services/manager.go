@@ -129,14 +129,11 @@ type instance struct {
 	spec    procs.Spec
 	policy  *health.Policy // nil without health checks
 	route   gateway.Target
-	record  gateway.Route // the Record part of the route while this instance's release is live
 	status  procs.Status
 	verdict health.Verdict
 	reason  string
 	since   time.Time // when this daemon took it up
-	hooks   []configs.StateHook
-	after   []string // services that it is to be started after
-	asked   bool     // its process was asked to end, so that another takes its place
+	asked   bool      // its process was asked to end, so that another takes its place
 	man     configs.Manifest
 	times   schedule.Schedule // of a cron service
 	run     *activeRun        // of a job, nil when it does not run
@@ -292,7 +289,7 @@ func (m *Manager) publish(name string) {
 	route := gateway.Route{Service: name}
 	for _, i := range svc.slots {
 		if i.Live {
-			route.Record = i.record.Record
+			route.Record = i.man.Record
 		}
 		if svc.serving() && i.serves() {
 			route.Targets = append(route.Targets, i.route)

@@ -105,14 +105,14 @@ func (m *Manager) storedGraph(ctx context.Context) (map[string][]string, error) 
 // turn returns what a service must wait for before it starts: nothing when it runs already. Called with the lock held.
 func (m *Manager) turn(name string) []string {
 	first := m.services[name].live()
-	if first == nil || len(first.after) == 0 || first.status.PID != 0 {
+	if first == nil || len(first.man.After) == 0 || first.status.PID != 0 {
 		return nil
 	}
 	graph := map[string][]string{}
 	for name, s := range m.services {
 		graph[name] = nil
 		if i := s.live(); i != nil {
-			graph[name] = i.after
+			graph[name] = i.man.After
 		}
 	}
 	waits, cycles := order(graph)

@@ -83,7 +83,7 @@ func (a *app) deploysTable(page api.DeployList) error {
 		if d.FailedStep != "" {
 			note = a.t(d.FailedStep) + ": " + note
 		}
-		t.row(strconv.FormatInt(d.ID, 10), cell{orDash(d.Service), bold}, a.deployState(d.State), orDash(shortCommit(d.Commit)), orDash(d.Release),
+		t.row(strconv.FormatInt(d.ID, 10), cell{orDash(d.Service), bold}, a.outcome(d.State), orDash(shortCommit(d.Commit)), orDash(d.Release),
 			a.ago(d.CreatedAt, a.now()), took, d.Kind, orDash(strings.Trim(d.Actor+" ("+d.Trigger+")", " ")), sourceText(d.Source), note)
 	}
 	if err := t.render(a.out, a.wide()); err != nil {
@@ -95,18 +95,19 @@ func (a *app) deploysTable(page api.DeployList) error {
 	return nil
 }
 
-func (a *app) deployState(state string) cell {
+// outcome is the state of something that ends, a deploy or a run, with its mark and colour.
+func (a *app) outcome(state string) cell {
 	mark, st := "●", plain
 	switch state {
-	case "live":
+	case "live", "succeeded":
 		mark, st = "✓", green
 	case "queued", "running":
 		mark, st = "◐", cyan
 	case "failed":
 		mark, st = "✗", red
-	case "superseded", "cancelled":
+	case "superseded", "cancelled", "stopped", "skipped":
 		mark, st = "–", dim
-	case "interrupted":
+	case "interrupted", "unknown":
 		mark, st = "▲", yellow
 	}
 	return cell{a.out.glyph(mark) + a.t(state), st}
@@ -194,7 +195,7 @@ func (a *app) deployOf(cmd *cobra.Command, text string) (*api.Client, api.Deploy
 
 func (a *app) printDeploy(doc api.DeployDocument) error {
 	d := doc.Deploy
-	state := a.deployState(d.State)
+	state := a.outcome(d.State)
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s  %s\n", a.out.paint(bold, a.t("deploy %d of %s", d.ID, orDash(d.Service))), a.out.paint(state.style, state.text))
 	field := func(name, value string) {

@@ -154,7 +154,7 @@ func (a *app) runsTable(list api.RunList) error {
 		if r.State == "succeeded" {
 			note = ""
 		}
-		t.row(strconv.FormatInt(r.ID, 10), a.runState(r.State), a.t(r.Trigger), a.ago(r.StartedAt, a.now()), took, exitText(r),
+		t.row(strconv.FormatInt(r.ID, 10), a.outcome(r.State), a.t(r.Trigger), a.ago(r.StartedAt, a.now()), took, exitText(r),
 			countText(r.Attempts), due, orDash(r.Instance), orDash(r.Release), note)
 	}
 	return t.render(a.out, a.wide())
@@ -166,23 +166,6 @@ func exitText(r api.Run) string {
 		return strconv.Itoa(*r.ExitCode)
 	}
 	return orDash(r.Signal)
-}
-
-func (a *app) runState(state string) cell {
-	mark, st := "●", plain
-	switch state {
-	case "running":
-		mark, st = "◐", cyan
-	case "succeeded":
-		mark, st = "✓", green
-	case "failed":
-		mark, st = "✗", red
-	case "stopped", "skipped":
-		mark, st = "–", dim
-	case "unknown":
-		mark, st = "▲", yellow
-	}
-	return cell{a.out.glyph(mark) + a.t(state), st}
 }
 
 // isJob reports whether a service is one that ends.

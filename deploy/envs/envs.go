@@ -101,16 +101,7 @@ func (b *Builder) Build(ctx context.Context, req Request) (Result, error) {
 }
 
 func (b *Builder) build(ctx context.Context, req Request) (Result, error) {
-	var r recipe
-	var err error
-	switch Runtime(req.Manifest, req.Dir) {
-	case configs.RuntimePython:
-		r, err = b.python(ctx, req)
-	case configs.RuntimeNode:
-		r, err = b.node(ctx, req)
-	default:
-		return Result{Detail: "none needed"}, nil
-	}
+	r, err := b.recipe(ctx, req)
 	if err != nil || r.key == "" {
 		return Result{Detail: r.what, Warnings: r.warn}, err
 	}
@@ -120,6 +111,17 @@ func (b *Builder) build(ctx context.Context, req Request) (Result, error) {
 		b.Unpin(r.key)
 	}
 	return res, err
+}
+
+// recipe says how the environment of a checkout is built; one without a key is none.
+func (b *Builder) recipe(ctx context.Context, req Request) (recipe, error) {
+	switch Runtime(req.Manifest, req.Dir) {
+	case configs.RuntimePython:
+		return b.python(ctx, req)
+	case configs.RuntimeNode:
+		return b.node(ctx, req)
+	}
+	return recipe{what: "none needed"}, nil
 }
 
 func (b *Builder) ensure(ctx context.Context, r recipe) (Result, error) {
