@@ -35,6 +35,12 @@ type Exchange struct {
 	Remote   string // client address
 	Status   int    // 0 when no answer was sent
 
+	Source Source            // who made the record; "" is the gateway
+	Model  string            // the model that answered, where the service or the poster names it
+	User   string            // whose request it was, where that is told
+	Tags   map[string]string // free, at most MaxTags
+	Cached bool              // answered by the gateway's cache; no instance was asked
+
 	StartedAt time.Time
 	FirstByte time.Duration // start → first response byte; 0 when there was none
 	Duration  time.Duration // start → end
@@ -45,15 +51,64 @@ type Exchange struct {
 	Response Message
 }
 
+// Source says who made a record.
+type Source string
+
+// The gateway's own records have no source. A shadow record is of a copy of a live request, a replay record of a
+// request that was recorded before and sent again.
+const (
+	SourceGateway Source = ""
+	SourceIngest  Source = "ingest"
+	SourceImport  Source = "import"
+	SourceShadow  Source = "shadow"
+	SourceReplay  Source = "replay"
+)
+
+// MaxTags is how many tags an exchange may have.
+const MaxTags = 64
+
 // Message is one side of an exchange. Size and SHA256 cover every byte that passed; Body holds the first
-// bytes up to the cap, and Truncated says that there were more.
+// bytes up to the cap, and Truncated says that there were more. A digest of zeros means that the body is not the
+// original: something in it was masked, or it was withheld.
 type Message struct {
 	Header    http.Header
+	Trailer   http.Header
 	Size      int64
 	SHA256    [32]byte
 	Body      []byte
 	Truncated bool
 	Omitted   bool // bodies are not kept for this service, or were dropped under pressure
+	Erased    bool // the body was removed later, on somebody's request
+
+	Chunks []Chunk // of a streamed body, when each piece passed
+	Frames []Frame // of a WebSocket; Body is their payloads, one after the other
+	Parts  []Part  // of a multipart body
+}
+
+// Chunk is one piece of a streamed body. At counts from the exchange's start, End is the number of the body's bytes
+// that had passed with it.
+type Chunk struct {
+	At  time.Duration `json:"at_us"` // in microseconds when written
+	End int64         `json:"end"`
+}
+
+// Frame is one WebSocket frame. Kept is how many bytes of its payload are in the body, Size how many passed.
+type Frame struct {
+	At     time.Duration `json:"at_us"` // in microseconds when written
+	Opcode byte          `json:"opcode"`
+	Final  bool          `json:"final"`
+	Size   int64         `json:"size"`
+	Kept   int64         `json:"kept"`
+}
+
+// Part is one part of a multipart body. Size and SHA256 cover all its bytes; Offset is where they begin in the body.
+type Part struct {
+	Name        string   `json:"name"`
+	FileName    string   `json:"filename,omitempty"`
+	ContentType string   `json:"content_type,omitempty"`
+	Offset      int64    `json:"offset"`
+	Size        int64    `json:"size"`
+	SHA256      [32]byte `json:"-"`
 }
 
 // Ledger accounts for every exchange since the daemon started:
