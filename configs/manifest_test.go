@@ -88,6 +88,7 @@ func TestFullManifest(t *testing.T) {
 	want.Hooks.Release = "python migrate.py --name 'a b'"
 	want.Record.Redact = []string{"$.user.phone"}
 	want.Record.Session = "header:X-Session-ID"
+	want.Gateway = Gateway{Timeout: Duration(time.Minute), MaxBody: 20 << 20}
 	want.Python = Python{Version: "3.10", Wheelhouse: "wheels", Index: "https://packages.example.com/simple"}
 	if got := good(t, "full.yaml"); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v\nwant %+v", got, want)

@@ -25,7 +25,7 @@ var manifestEffects = map[string]ManifestEffect{
 	"replicas": EffectScale,
 	"strategy": EffectDeploy, "hooks.release": EffectDeploy, "name": EffectDeploy, "run_on_deploy": EffectDeploy,
 	"health": EffectPolicy, "health.": EffectPolicy, "restart.": EffectPolicy, "stop.": EffectPolicy, "log.": EffectPolicy,
-	"record.": EffectPolicy, "hooks.on": EffectPolicy, "groups": EffectPolicy, "after": EffectPolicy,
+	"record.": EffectPolicy, "gateway.": EffectPolicy, "hooks.on": EffectPolicy, "groups": EffectPolicy, "after": EffectPolicy,
 	"resources.memory": EffectPolicy, "resources.cpus": EffectPolicy, "resources.pids": EffectPolicy,
 	"schedule": EffectPolicy, "timezone": EffectPolicy, "concurrency": EffectPolicy, "catch_up": EffectPolicy, "timeout": EffectPolicy,
 }

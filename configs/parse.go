@@ -90,18 +90,21 @@ func (m *Manifest) normalize() {
 	}
 }
 
+// limit is a key that means "no limit" when it is left out.
+type limit struct {
+	path string
+	zero bool
+}
+
 // zeros finds limits that were written as 0, which would silently mean none.
 func (m *Manifest) zeros(lines map[string]int) []Fault {
 	var faults []Fault
-	for _, limit := range []struct {
-		path string
-		zero bool
-	}{
+	for _, limit := range append(m.Gateway.limits(), []limit{
 		{"resources.memory", m.Resource.Memory == 0},
 		{"resources.cpus", m.Resource.CPUs == 0},
 		{"resources.pids", m.Resource.Pids == 0},
 		{"resources.nofile", m.Resource.Nofile == 0},
-	} {
+	}...) {
 		if _, given := lines[limit.path]; given && limit.zero {
 			faults = append(faults, Fault{Path: limit.path, Msg: "must be more than 0 (leave the key out for no limit)"})
 		}

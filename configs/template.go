@@ -95,6 +95,10 @@ record:                 # request/response pairs; "record: off" for none
   # redact: ["$.user.phone", "header:X-Api-Key"]
   # session: "header:X-Session-ID"   # or cookie:NAME, json:$.path
 
+# gateway:              # what the gateway does for the service
+#   timeout: 60s        # how long it may be silent before and within an answer; no limit when left out
+#   max_body: 20MiB     # of a request; a longer one is answered 413
+
 # python:
 #   version: "3.12"
 #   requirements: requirements.txt   # in subdir

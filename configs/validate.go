@@ -76,6 +76,7 @@ func (m *Manifest) faults() []Fault {
 	c.env(m.Env)
 	m.Hooks.check(&c)
 	m.Record.check(&c)
+	m.Gateway.check(&c)
 	m.Python.check(&c)
 	return c.faults
 }

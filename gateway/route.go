@@ -10,6 +10,7 @@ type Route struct {
 	Reason  string // why nothing can serve: "stopped", "starting: waiting for /health", …
 	Never   bool   // no instance will ever serve: the answer is 404
 	Record  configs.Record
+	Gateway configs.Gateway
 }
 
 // Target is one healthy instance.

@@ -289,7 +289,7 @@ func (m *Manager) publish(name string) {
 	route := gateway.Route{Service: name}
 	for _, i := range svc.slots {
 		if i.Live {
-			route.Record = i.man.Record
+			route.Record, route.Gateway = i.man.Record, i.man.Gateway
 		}
 		if svc.serving() && i.serves() {
 			route.Targets = append(route.Targets, i.route)
