@@ -11,13 +11,13 @@ import (
 	"aictl/store/internal/sqlite"
 )
 
-const instanceColumns = `service, slot, release, port, live`
+const instanceColumns = `service, slot, release, port, live, purpose`
 
 const (
 	// The smallest slot from 1 that the service does not use.
-	insertInstance = `INSERT INTO instances (service, slot, release, port, live) VALUES (?1,
+	insertInstance = `INSERT INTO instances (service, slot, release, port, live, purpose) VALUES (?1,
   (SELECT min(n) FROM (SELECT 1 AS n UNION ALL SELECT slot + 1 FROM instances WHERE service = ?1)
-   WHERE n NOT IN (SELECT slot FROM instances WHERE service = ?1)), ?2, 0, ?3) RETURNING ` + instanceColumns
+   WHERE n NOT IN (SELECT slot FROM instances WHERE service = ?1)), ?2, 0, ?3, ?4) RETURNING ` + instanceColumns
 	selectInstance = `SELECT ` + instanceColumns + ` FROM instances WHERE service = ? AND slot = ?`
 	listInstances  = `SELECT ` + instanceColumns + ` FROM instances
   WHERE (?1 = '' OR service = ?1) AND (?2 = '' OR release = ?2) ORDER BY service, slot`
@@ -27,10 +27,19 @@ const (
 
 // AddInstances gives a release of a service n new slots, the smallest free numbers, in one transaction.
 func (s *Store) AddInstances(ctx context.Context, service, release string, n int, live bool) ([]Instance, error) {
+	return s.addInstances(ctx, service, release, n, live, PurposeNone)
+}
+
+// AddTrial gives a release n new slots for instances that are not live, as AddInstances does.
+func (s *Store) AddTrial(ctx context.Context, service, release string, n int, p Purpose) ([]Instance, error) {
+	return s.addInstances(ctx, service, release, n, false, p)
+}
+
+func (s *Store) addInstances(ctx context.Context, service, release string, n int, live bool, p Purpose) ([]Instance, error) {
 	var added []Instance
 	err := s.write(ctx, func(tx *sql.Tx) error {
 		for range n {
-			v, err := one(ctx, tx, scanInstance, insertInstance, service, release, live)
+			v, err := one(ctx, tx, scanInstance, insertInstance, service, release, live, p)
 			if err = sqlite.Explain(err); errors.Is(err, sqlite.ErrForeign) {
 				return fmt.Errorf("no such service or release: %w", ErrNotFound)
 			}
@@ -85,7 +94,7 @@ func (s *Store) DeleteInstance(ctx context.Context, id string) error {
 
 func scanInstance(r row) (Instance, error) {
 	var v Instance
-	err := r.Scan(&v.Service, &v.Slot, &v.Release, &v.Port, &v.Live)
+	err := r.Scan(&v.Service, &v.Slot, &v.Release, &v.Port, &v.Live, &v.Purpose)
 	v.ID = fmt.Sprintf("%s/%d", v.Service, v.Slot)
 	return v, err
 }

@@ -130,7 +130,7 @@ func (s *Store) DeleteRelease(ctx context.Context, service, id string) error {
 		}
 		err := sqlite.Explain(changed(tx.ExecContext(ctx, deleteRelease, service, id)))
 		if errors.Is(err, sqlite.ErrForeign) {
-			return fmt.Errorf("it still has instances: %w", ErrConflict)
+			return fmt.Errorf("it still has instances or is a canary: %w", ErrConflict)
 		}
 		return err
 	})

@@ -22,7 +22,7 @@ const (
 	setWanted   = `UPDATE services SET wanted = ?, updated_at = ? WHERE name = ?`
 	setReplicas = `UPDATE services SET replicas = ?, replicas_pinned = ?, updated_at = ? WHERE name = ?`
 	setRelease  = `UPDATE services SET release = ?, previous = ?, updated_at = ? WHERE name = ?`
-	setLive     = `UPDATE instances SET live = (release = ?) WHERE service = ?`
+	setLive     = `UPDATE instances SET live = (release = ? AND purpose = '') WHERE service = ?`
 	// Instances go first: they refer to releases, which go with the service.
 	deleteServiceInstances = `DELETE FROM instances WHERE service = ?`
 	deleteServiceLeases    = `DELETE FROM port_leases WHERE owner IN (SELECT service || '/' || slot FROM instances WHERE service = ?)`
@@ -110,8 +110,9 @@ func (s *Store) SetEnv(ctx context.Context, name string, env map[string]string) 
 }
 
 // SetRelease makes live the service's live release and previous the one before, and with it, in one transaction,
-// marks exactly the instances of live as live. Both must exist unless "".
-func (s *Store) SetRelease(ctx context.Context, name, live, previous string) error {
+// marks exactly the instances of live as live: those without a purpose, and the slots of adopted ones, which have none from
+// now on. The service's canary ends, and a shadow of that release. Both must exist unless "".
+func (s *Store) SetRelease(ctx context.Context, name, live, previous string, adopted ...int) error {
 	err := s.write(ctx, func(tx *sql.Tx) error {
 		for _, id := range []string{live, previous} {
 			if id == "" {
@@ -124,8 +125,10 @@ func (s *Store) SetRelease(ctx context.Context, name, live, previous string) err
 		if err := changed(tx.ExecContext(ctx, setRelease, live, previous, micros(s.stamp()), name)); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, setLive, live, name)
-		return err
+		if _, err := tx.ExecContext(ctx, setLive, live, name); err != nil {
+			return err
+		}
+		return endTrials(ctx, tx, name, live, adopted)
 	})
 	return wrap(err, "set release of %s to %s", name, live)
 }
@@ -133,7 +136,7 @@ func (s *Store) SetRelease(ctx context.Context, name, live, previous string) err
 // DeleteService removes a service with its releases, instances and port leases. Its deploys stay.
 func (s *Store) DeleteService(ctx context.Context, name string) error {
 	err := s.write(ctx, func(tx *sql.Tx) error {
-		for _, text := range []string{deleteServiceLeases, deleteServiceInstances} {
+		for _, text := range []string{deleteServiceLeases, deleteServiceInstances, deleteCanary} {
 			if _, err := tx.ExecContext(ctx, text, name); err != nil {
 				return err
 			}

@@ -125,7 +125,8 @@ type Instance struct {
 	Release string
 	Port    int
 	// Live instances belong to the service's live release; the others are candidates or on their way out.
-	Live bool
+	Live    bool
+	Purpose Purpose // of one that is not live
 }
 
 // PortLease is one row of the ports ledger.
