@@ -23,6 +23,7 @@ type exchange struct {
 	route  *route
 	path   string // without /ai/<service>, escaped as received
 	ticket Ticket // nil: not recorded
+	denied error  // why it must not be served; nil: it may
 	start  time.Time
 	trace  traceparent
 
@@ -54,7 +55,8 @@ type exchangeKey struct{}
 func (g *Gateway) newExchange(w http.ResponseWriter, r *http.Request, rt *route, path string) *exchange {
 	x := &exchange{g: g, w: w, r: r, route: rt, path: path, start: g.opt.Now()}
 	x.trace = traceOf(r.Header)
-	x.ticket = g.rec.Admit(rt.Service)
+	x.ticket, x.denied = g.rec.Admit(r.Context(), records.Intent{Service: rt.Service, Method: r.Method, Path: path, TraceID: x.trace.id(),
+		StartedAt: x.start, Header: r.Header})
 	return x
 }
 
@@ -200,6 +202,7 @@ func (x *exchange) record() *records.Exchange {
 		e.Error = o.text()
 	}
 	e.Request, e.Response = x.messages()
+	x.addTrailers(e)
 	e.Request.Header = x.r.Header
 	e.Request.Header["Host"] = []string{x.r.Host}
 	e.Response.Header = x.header

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -13,10 +14,10 @@ import (
 )
 
 // Recorder takes exchanges in. Configure is called with each route, Admit with each request of a known service; a nil
-// ticket means that the exchange is not recorded.
+// ticket means that the exchange is not recorded, an error that the request must not be served.
 type Recorder interface {
 	Configure(service string, rec configs.Record) error
-	Admit(service string) Ticket
+	Admit(ctx context.Context, in records.Intent) (Ticket, error)
 }
 
 // Ticket is one admitted exchange; End is called exactly once. It is an alias of a literal interface, so that a recorder can
@@ -25,6 +26,7 @@ type Ticket = interface {
 	ID() string
 	Hold(n int) bool // asks for memory for a body; false: keep no body
 	End(x *records.Exchange)
+	Commit(ctx context.Context, x *records.Exchange) error // End that waits until the record is stored; an error: it is not
 }
 
 // Options of a Gateway. Zero values mean the defaults.
@@ -194,6 +196,10 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // serve answers and records the exchange. It panics with http.ErrAbortHandler when the answer broke off.
 func (x *exchange) serve() {
 	defer x.finish()
+	if x.denied != nil {
+		x.deny()
+		return
+	}
 	if x.pickTarget() {
 		x.forward()
 	} else {

@@ -31,6 +31,7 @@ type collector struct {
 	bad     error // of Configure
 	noRoom  bool  // refuse to hold bodies
 	off     bool
+	denied  error // of Admit
 	perServ map[string]configs.Record
 }
 
@@ -50,14 +51,17 @@ func (c *collector) Configure(service string, rec configs.Record) error {
 	return c.bad
 }
 
-func (c *collector) Admit(service string) Ticket {
+func (c *collector) Admit(_ context.Context, in records.Intent) (Ticket, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.denied != nil {
+		return nil, c.denied
+	}
 	if c.off {
-		return nil
+		return nil, nil
 	}
 	c.admits++
-	return &collected{c: c, id: fmt.Sprintf("id-%d", c.admits), service: service}
+	return &collected{c: c, id: fmt.Sprintf("id-%d", c.admits), service: in.Service}, nil
 }
 
 func (t *collected) ID() string { return t.id }
@@ -69,6 +73,11 @@ func (t *collected) End(x *records.Exchange) {
 	t.c.mu.Lock()
 	t.c.ended = append(t.c.ended, x)
 	t.c.mu.Unlock()
+}
+
+func (t *collected) Commit(_ context.Context, x *records.Exchange) error {
+	t.End(x)
+	return nil
 }
 
 func (c *collector) counts() (admitted, ended int) {

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"runtime"
@@ -8,13 +9,14 @@ import (
 	"testing"
 
 	"aictl/configs"
+	"aictl/store/records"
 )
 
 // noRecorder is a recorder for gateways that are asked nothing.
 type noRecorder struct{}
 
-func (noRecorder) Configure(string, configs.Record) error { return nil }
-func (noRecorder) Admit(string) Ticket                    { return nil }
+func (noRecorder) Configure(string, configs.Record) error                { return nil }
+func (noRecorder) Admit(context.Context, records.Intent) (Ticket, error) { return nil, nil }
 
 // TestSwap: an instance is open to requests exactly while a route names it, and forgotten once it is idle.
 func TestSwap(t *testing.T) {

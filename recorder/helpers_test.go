@@ -2,6 +2,7 @@ package recorder
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"log/slog"
 	"maps"
@@ -81,7 +82,7 @@ func start(t *testing.T, to Appender, opt Options) *Recorder {
 
 // record takes one exchange with a body through r.
 func record(r *Recorder, service string, body []byte) {
-	tk := r.Admit(service)
+	tk := admit(r, service)
 	x := &records.Exchange{}
 	if tk.Hold(cap(body)) {
 		x.Request.Body = body
@@ -139,3 +140,12 @@ func (l *logs) count(s string) int {
 }
 
 func (l *logs) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
+
+// admit admits an exchange of a service that loses nothing.
+func admit(r *Recorder, service string) Ticket {
+	tk, err := r.Admit(context.Background(), records.Intent{Service: service})
+	if err != nil {
+		panic(err)
+	}
+	return tk
+}

@@ -82,7 +82,7 @@ func TestLedgersPerService(t *testing.T) {
 	record(r, "a", nil)
 	record(r, "b", nil)
 	record(r, "b", nil)
-	open := r.Admit("b")
+	open := admit(r, "b")
 	if err := r.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +102,7 @@ func TestIDsSortByArrival(t *testing.T) {
 	r := New(&memory{}, Options{})
 	var ids []string
 	for range 1000 {
-		ids = append(ids, r.Admit("a").ID())
+		ids = append(ids, admit(r, "a").ID())
 	}
 	if !slices.IsSorted(ids) || len(slices.Compact(ids)) != 1000 {
 		t.Error("ids are not unique and ascending")
@@ -119,7 +119,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	runtime.GC()
 	runtime.ReadMemStats(&before)
 	for range 1000 {
-		tk := r.Admit("big")
+		tk := admit(r, "big")
 		x := &records.Exchange{Request: records.Message{Size: 1 << 20}}
 		if tk.Hold(1 << 20) {
 			x.Request.Body = make([]byte, 1<<20)
@@ -167,7 +167,7 @@ func TestRecordsAreDroppedWhenEvenMetadataDoesNotFit(t *testing.T) {
 // An exchange that got its body before the others took the rest gives the body up rather than being dropped.
 func TestBodyIsGivenUpForItsOwnRecord(t *testing.T) {
 	r := New(&memory{}, Options{QueueBytes: 8 * overhead})
-	tk := r.Admit("a")
+	tk := admit(r, "a")
 	if !tk.Hold(7 * overhead) {
 		t.Fatal("no room for the body")
 	}

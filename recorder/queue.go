@@ -1,6 +1,7 @@
 package recorder
 
 import (
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -14,9 +15,26 @@ type item struct {
 	service *service
 	policy  *policy
 	at      time.Time
-	bytes   int64  // held of the budget until settled
-	starved bool   // its bodies were given up under pressure
-	dropped string // why it was not recorded, set by the writer
+	bytes   int64        // held of the budget until settled
+	starved bool         // its bodies were given up under pressure
+	dropped string       // why it was not recorded, set by the writer
+	settled chan<- error // somebody waits for the commit; nil: nobody
+}
+
+// settle books what became of the exchange, and tells the one who waits.
+func (it *item) settle() {
+	it.service.book.settle(it.dropped, it.starved)
+	if it.settled == nil {
+		return
+	}
+	var err error
+	switch {
+	case it.dropped != "":
+		err = fmt.Errorf("%w: %s", records.ErrNotCommitted, it.dropped)
+	case it.starved:
+		err = fmt.Errorf("%w with its bodies: no memory", records.ErrNotCommitted)
+	}
+	it.settled <- err // has room for it
 }
 
 // queue is first in, first out, with one reader. Its length is bounded by the memory budget.
@@ -57,7 +75,10 @@ func (q *queue) push(it *item) bool {
 	q.items = append(q.items, it)
 	q.bytes += it.bytes
 	q.pushed++
-	if len(q.items) == 1 || q.full() {
+	if it.settled != nil {
+		q.urgent = q.pushed
+	}
+	if len(q.items) == 1 || it.settled != nil || q.full() {
 		q.signal()
 	}
 	return true

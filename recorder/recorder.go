@@ -12,8 +12,6 @@ import (
 
 	"aictl/configs"
 	"aictl/store/records"
-
-	"github.com/google/uuid"
 )
 
 // Appender stores a batch. A batch is stored as a whole or not at all, or the store recognizes an
@@ -30,8 +28,11 @@ type Ticket = interface {
 	// Hold asks for n more bytes of memory for a body and reports whether they may be used. After the first
 	// refusal the exchange is recorded without bodies. It may be called from several goroutines.
 	Hold(n int) bool
-	// End hands the finished exchange over; the caller does not touch it afterwards. Only the first End counts.
+	// End hands the finished exchange over; the caller does not touch it afterwards. Only the first End or Commit counts.
 	End(x *records.Exchange)
+	// Commit is End that waits until the record is in the store, synced. An error matches records.ErrNotCommitted: the
+	// record was dropped, lost a body to the shortage of memory, or ctx ended before its fate was known.
+	Commit(ctx context.Context, x *records.Exchange) error
 }
 
 // Reasons why an exchange is dropped, as keys of Ledger.Dropped.
@@ -89,6 +90,7 @@ type Recorder struct {
 	queue *queue
 	mem   budget
 	write writer
+	ids   clock
 
 	mu       sync.RWMutex
 	services map[string]*service
@@ -137,18 +139,22 @@ func (r *Recorder) Configure(name string, rec configs.Record) error {
 	return nil
 }
 
-// Admit counts an exchange as accepted and returns its ticket, which must be ended. It returns nil when the service's
+// Admit counts an exchange as accepted and returns its ticket, which must be ended. The ticket is nil when the service's
 // exchanges are not recorded (`record: {mode: off}`). A service that was never configured is recorded in full.
-func (r *Recorder) Admit(name string) Ticket {
-	s := r.service(name)
+func (r *Recorder) Admit(_ context.Context, in records.Intent) (Ticket, error) {
+	s := r.service(in.Service)
 	s.mu.RLock()
 	p := s.policy
 	s.mu.RUnlock()
 	if p.off {
-		return nil
+		return nil, nil
+	}
+	if in.StartedAt.IsZero() {
+		in.StartedAt = r.opt.Now()
 	}
 	s.book.accept()
-	return &ticket{r: r, s: s, policy: p, id: uuid.Must(uuid.NewV7()).String()}
+	id := r.ids.next(in.StartedAt)
+	return &ticket{r: r, s: s, policy: p, start: in.StartedAt, id: id.String()}, nil
 }
 
 // Ledger is the account of all services together. The equation holds in every snapshot.
@@ -216,7 +222,7 @@ func (r *Recorder) drain() {
 func (r *Recorder) settle(batch []*item) {
 	r.write.batch(batch)
 	for _, it := range batch {
-		it.service.book.settle(it.dropped, it.starved)
+		it.settle()
 		r.mem.release(it.bytes)
 	}
 	r.queue.settled(len(batch))

@@ -114,7 +114,7 @@ func TestShutdownWritesWhatHasEnded(t *testing.T) {
 	for range 1000 {
 		record(r, "a", []byte("x"))
 	}
-	late := r.Admit("a")
+	late := admit(r, "a")
 	cancel()
 	if err := <-done; err != nil {
 		t.Fatal(err)
@@ -167,10 +167,10 @@ func TestModes(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if tk := r.Admit("off"); tk != nil {
+	if tk := admit(r, "off"); tk != nil {
 		t.Error("a service with mode off got a ticket")
 	}
-	tk := r.Admit("bare")
+	tk := admit(r, "bare")
 	if tk.Hold(1) {
 		t.Error("a service with bodies none may hold a body")
 	}

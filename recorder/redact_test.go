@@ -170,7 +170,7 @@ func TestBadPolicyFailsClosed(t *testing.T) {
 		if err := r.Configure("a", configs.Record{Redact: []string{entry}}); err == nil || !strings.Contains(err.Error(), "of a:") {
 			t.Errorf("%q: error %v", entry, err)
 		}
-		tk := r.Admit("a")
+		tk := admit(r, "a")
 		if tk.Hold(1) {
 			t.Errorf("%q: bodies are kept", entry)
 		}

@@ -1,8 +1,11 @@
 package recorder
 
 import (
+	"context"
+	"fmt"
 	"net/http"
 	"sync/atomic"
+	"time"
 
 	"aictl/store/records"
 )
@@ -15,6 +18,7 @@ type ticket struct {
 	s       *service
 	policy  *policy
 	id      string
+	start   time.Time
 	held    atomic.Int64
 	starved atomic.Bool
 	ended   atomic.Bool
@@ -37,22 +41,44 @@ func (t *ticket) Hold(n int) bool {
 	return true
 }
 
-func (t *ticket) End(x *records.Exchange) {
+func (t *ticket) End(x *records.Exchange) { t.hand(x, nil) }
+
+func (t *ticket) Commit(ctx context.Context, x *records.Exchange) error {
+	settled := make(chan error, 1)
+	if !t.hand(x, settled) {
+		return nil
+	}
+	select {
+	case err := <-settled:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("%w in time: %w", records.ErrNotCommitted, context.Cause(ctx))
+	}
+}
+
+// hand gives the exchange to the writer, which tells settled what became of it. It reports false when that was done before.
+func (t *ticket) hand(x *records.Exchange, settled chan<- error) bool {
 	if !t.ended.CompareAndSwap(false, true) {
-		return
+		return false
 	}
 	x.ID, x.Service = t.id, t.s.name
-	bytes, ok := t.settleMemory(x)
-	if !ok {
-		t.s.book.settle(DropQueueFull, false)
-		return
+	if x.StartedAt.IsZero() {
+		x.StartedAt = t.start
 	}
-	it := &item{x: x, service: t.s, policy: t.policy, bytes: bytes,
-		starved: t.starved.Load() && (x.Request.Omitted || x.Response.Omitted)}
+	it := &item{x: x, service: t.s, policy: t.policy, settled: settled}
+	var ok bool
+	if it.bytes, ok = t.settleMemory(x); !ok {
+		it.dropped = DropQueueFull
+		it.settle()
+		return true
+	}
+	it.starved = t.starved.Load() && (x.Request.Omitted || x.Response.Omitted)
 	if !t.r.queue.push(it) {
-		t.r.mem.release(bytes)
-		t.s.book.settle(DropShutdown, false)
+		t.r.mem.release(it.bytes)
+		it.dropped = DropShutdown
+		it.settle()
 	}
+	return true
 }
 
 // settleMemory charges x to the budget and returns what it holds there. It gives up the bodies first, then reports that
