@@ -165,7 +165,7 @@ func renderInstance(v services.InstanceView, detail, usage bool) Instance {
 	}
 	if detail {
 		out.Detail = &InstanceDetail{
-			Release: v.Release, Live: v.Live, Reason: v.Reason, LogLost: v.Status.LogLost,
+			Release: v.Release, Live: v.Live, Purpose: string(v.Purpose), Reason: v.Reason, LogLost: v.Status.LogLost,
 			StartedAt: v.Status.StartedAt, NextStart: v.Status.NextStart,
 		}
 		if e := v.Status.LastExit; e != nil {

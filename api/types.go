@@ -84,6 +84,7 @@ type Instance struct {
 type InstanceDetail struct {
 	Release   string    `json:"release"`
 	Live      bool      `json:"live" doc:"False for a candidate of a deploy and for one on its way out"`
+	Purpose   string    `json:"purpose,omitempty" enum:"candidate,canary,shadow" doc:"Of one that is not live and belongs to no deploy"`
 	Reason    string    `json:"reason" doc:"Why it is in this state, for people"`
 	LogLost   int64     `json:"log_lost_bytes" doc:"Output that could not be written (disk full)"`
 	StartedAt time.Time `json:"started_at,omitzero" doc:"Of the running process"`

@@ -39,6 +39,7 @@ const (
 	StepStart       = "start"
 	StepHealth      = "health"
 	StepInterface   = "interface"
+	StepVerify      = "verify" // only in a deploy that asks for it
 	StepSwitch      = "switch"
 	StepDrain       = "drain"
 )
@@ -52,6 +53,7 @@ type Request struct {
 	Subdir   string
 	Env      map[string]string
 	Replicas *int
+	Verify   *Verify // what Deps.Gate is to make sure of before the switch; nil: nothing
 	Actor    string
 	Trigger  string
 }

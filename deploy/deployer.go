@@ -41,19 +41,22 @@ type Deps struct {
 	// Enforce says what this machine cannot do of what a manifest asks for its processes: warnings for limits it does not hold
 	// them to, an error for what keeps them from starting. May be nil.
 	Enforce func(ctx context.Context, m configs.Manifest) (warnings []string, err error)
-	Notify  func(Event)  // gets every change of state of a deploy and its steps; must not wait. May be nil
-	HTTP    *http.Client // asks instances for their interface
-	Logger  *slog.Logger
-	Dirs    Dirs
-	Slots   int
-	Keep    int
-	Limits  Limits
-	Now     func() time.Time
+	// Gate judges a deploy's candidates after they are healthy and before they are live, when the deploy asks for it; its error
+	// ends the deploy, and the old release keeps serving. May be nil: then no deploy can ask for it.
+	Gate   func(ctx context.Context, in GateInput) (detail string, err error)
+	Notify func(Event)  // gets every change of state of a deploy and its steps; must not wait. May be nil
+	HTTP   *http.Client // asks instances for their interface
+	Logger *slog.Logger
+	Dirs   Dirs
+	Slots  int
+	Keep   int
+	Limits Limits
+	Now    func() time.Time
 }
 
 // Limits bound the steps of a deploy in time; a zero field is its default. Waiting for another deploy does not count.
 type Limits struct {
-	Fetch, Checkout, Environment, Hook, Start, Switch, Drain time.Duration
+	Fetch, Checkout, Environment, Hook, Start, Verify, Switch, Drain time.Duration
 }
 
 // StepLimits gives the steps that do the user's work, from fetching to the release hook, this much time each.
@@ -67,7 +70,7 @@ func (l *Limits) fill() {
 		auto time.Duration
 	}{
 		{&l.Fetch, 30 * time.Minute}, {&l.Checkout, 15 * time.Minute}, {&l.Environment, 45 * time.Minute},
-		{&l.Hook, 30 * time.Minute}, {&l.Start, 2 * time.Minute}, {&l.Switch, time.Minute}, {&l.Drain, 5 * time.Minute},
+		{&l.Hook, 30 * time.Minute}, {&l.Start, 2 * time.Minute}, {&l.Verify, 30 * time.Minute}, {&l.Switch, time.Minute}, {&l.Drain, 5 * time.Minute},
 	} {
 		if *f.d <= 0 {
 			*f.d = f.auto
@@ -129,6 +132,7 @@ type wishes struct {
 	Named    bool              `json:"named"` // the user chose the name
 	Env      map[string]string `json:"env,omitempty"`
 	Replicas *int              `json:"replicas,omitempty"`
+	Verify   *Verify           `json:"verify,omitempty"`
 }
 
 // wishesOf reads what a deploy was asked for beyond its row.
@@ -152,6 +156,9 @@ func wishKey(id int64) string { return fmt.Sprintf("internal.deploy.%d", id) }
 // A name that another source's service has is store.ErrConflict.
 func (d *Deployer) Submit(ctx context.Context, req Request) (store.Deploy, error) {
 	src, err := checkRequest(&req)
+	if err == nil && req.Verify != nil && d.Gate == nil {
+		err = ErrNoGate
+	}
 	if err != nil {
 		return store.Deploy{}, err
 	}
@@ -162,7 +169,7 @@ func (d *Deployer) Submit(ctx context.Context, req Request) (store.Deploy, error
 		return store.Deploy{}, err
 	}
 	row := store.Deploy{Service: name, Kind: KindDeploy, Source: src, Actor: req.Actor, Trigger: req.Trigger}
-	return d.enqueue(ctx, row, wishes{Named: named, Env: req.Env, Replicas: req.Replicas})
+	return d.enqueue(ctx, row, wishes{Named: named, Env: req.Env, Replicas: req.Replicas, Verify: req.Verify})
 }
 
 // checkRequest refuses what can be known to be wrong before anything is fetched.
@@ -262,7 +269,7 @@ func (d *Deployer) enqueue(ctx context.Context, row store.Deploy, w wishes) (sto
 	if err != nil {
 		return row, err
 	}
-	if w.Named || len(w.Env) > 0 || w.Replicas != nil {
+	if w.Named || len(w.Env) > 0 || w.Replicas != nil || w.Verify != nil {
 		text, err := json.Marshal(w)
 		if err == nil {
 			err = d.Store.SetSetting(ctx, wishKey(row.ID), string(text), true, row.Actor)

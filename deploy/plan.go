@@ -10,6 +10,7 @@ type facts struct {
 	Hook     bool
 	Job      configs.Kind // oneshot or cron, "" for a service that runs all the time
 	Runs     bool         // of a job: the deploy runs it
+	Verify   bool         // the gate is asked for
 }
 
 // planned is a step to take, or to skip with a reason.
@@ -41,6 +42,9 @@ func plan(f facts) []planned {
 		noInterface = "it serves no requests"
 	}
 	add(StepInterface, noInterface)
+	if f.Verify {
+		add(StepVerify, unless(f.Job == "", "it serves no requests"))
+	}
 	add(StepSwitch, "")
 	if !inPlace {
 		add(StepDrain, unless(f.Live, "nothing was live"))

@@ -21,6 +21,9 @@ func TestPlan(t *testing.T) {
 		"cron":               {facts{Kind: KindDeploy, Job: configs.KindCron}, "fetch checkout manifest environment -hook start -health -interface switch -drain"},
 		"cron, run first":    {facts{Kind: KindDeploy, Job: configs.KindCron, Runs: true}, "fetch checkout manifest environment -hook start health -interface switch -drain"},
 		"rollback of a cron": {facts{Kind: KindRollback, Job: configs.KindCron, Live: true}, "start -health -interface switch drain"},
+		"verified":           {facts{Kind: KindDeploy, Live: true, Verify: true}, "fetch checkout manifest environment -hook start health interface verify switch drain"},
+		"verified, recreate": {facts{Kind: KindDeploy, Strategy: configs.Recreate, Live: true, Verify: true}, "fetch checkout manifest environment -hook drain start health interface verify switch"},
+		"verified oneshot":   {facts{Kind: KindDeploy, Job: configs.KindOneshot, Runs: true, Verify: true}, "fetch checkout manifest environment -hook start health -interface -verify switch -drain"},
 		"rollback":           {facts{Kind: KindRollback, Live: true, Hook: true}, "start health -interface switch drain"},
 		"rollback, recreate": {facts{Kind: KindRollback, Strategy: configs.Recreate, Live: true}, "drain start health -interface switch"},
 	} {

@@ -244,7 +244,7 @@ func (d *Deployer) restore(ctx context.Context, service string) error {
 	}
 	var ids []string
 	for _, i := range all {
-		if !i.Live {
+		if !i.Live && i.Purpose == store.PurposeNone {
 			ids = append(ids, i.ID)
 		}
 	}

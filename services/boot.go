@@ -145,7 +145,7 @@ func (m *Manager) takeUp(ctx context.Context, s stored) (start bool, err error) 
 			live = append(live, row)
 			continue
 		}
-		m.log.Info("removing a slot left by an unfinished deploy", "instance", row.ID)
+		m.log.Info("removing a slot left by an unfinished deploy or trial", "instance", row.ID)
 		if err := m.discard(ctx, row.ID); err != nil {
 			return false, err
 		}
@@ -307,7 +307,7 @@ func (m *Manager) takeAway(ctx context.Context, ids []string) error {
 func (m *Manager) register(row store.Instance, spec procs.Spec, man configs.Manifest) {
 	i := &instance{
 		Instance: row, spec: spec, since: time.Now(),
-		route: gateway.Target{Instance: row.ID, Release: row.Release, Addr: net.JoinHostPort(host, strconv.Itoa(row.Port))},
+		route: targetOf(row),
 		man:   man,
 	}
 	if !man.Health.Disabled {
@@ -329,6 +329,10 @@ func (m *Manager) register(row store.Instance, spec procs.Spec, man configs.Mani
 	if s, ok := m.seen[row.ID]; ok {
 		m.take(i, s)
 	}
+}
+
+func targetOf(row store.Instance) gateway.Target {
+	return gateway.Target{Instance: row.ID, Release: row.Release, Addr: net.JoinHostPort(host, strconv.Itoa(row.Port))}
 }
 
 func policyOf(h configs.Health) *health.Policy {

@@ -64,19 +64,24 @@ func (m *Manager) allot(ctx context.Context, name, release string, n int, live, 
 	if err != nil {
 		return nil, fmt.Errorf("new slots for %s: %w", name, err)
 	}
-	if !ports {
-		return rows, nil
+	if ports {
+		err = m.lease(ctx, rows)
 	}
+	return rows, err
+}
+
+// lease gives each of rows a port.
+func (m *Manager) lease(ctx context.Context, rows []store.Instance) (err error) {
 	for k := range rows {
 		row := &rows[k]
 		if row.Port, err = m.Ports.Acquire(ctx, row.ID); err != nil {
-			return rows, err // it names the instance
+			return err // it names the instance
 		}
 		if err := m.Store.SetInstancePort(ctx, row.ID, row.Port); err != nil {
-			return rows, fmt.Errorf("port for %s: %w", row.ID, err)
+			return fmt.Errorf("port for %s: %w", row.ID, err)
 		}
 	}
-	return rows, nil
+	return nil
 }
 
 // AwaitHealthy returns once every id is healthy and has stayed so for a moment. Its error says what went wrong with

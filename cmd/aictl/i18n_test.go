@@ -21,7 +21,8 @@ var vocabulary = strings.Fields(`
 	exited step applied refused
 	succeeded unknown schedule user boot deploy
 	fetch checkout manifest environment hook start health interface switch drain
-	complete client_abort upstream_abort upstream_error timeout unavailable shutdown lost`)
+	complete client_abort upstream_abort upstream_error timeout unavailable shutdown lost
+	candidate canary shadow verify`)
 
 // sourceMessages are the English texts of all calls of the named functions in a directory's Go files.
 func sourceMessages(t *testing.T, dir string, functions ...string) map[string]string {

@@ -201,7 +201,10 @@ func (a *app) instanceNote(in api.Instance) string {
 	if in.State != "running" && in.Detail.Reason != "" {
 		parts = append(parts, in.Detail.Reason)
 	}
-	if !in.Detail.Live {
+	switch {
+	case in.Detail.Purpose != "":
+		parts = append(parts, a.t(in.Detail.Purpose))
+	case !in.Detail.Live:
 		parts = append(parts, a.t("not live"))
 	}
 	if in.Detail.LogLost > 0 {

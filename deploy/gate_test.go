@@ -1,0 +1,71 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"aictl/store"
+)
+
+func TestGateSeesTheCandidateBeforeTheSwitch(t *testing.T) {
+	t.Parallel()
+	var seen GateInput
+	r := newRig(t, func(d *Deps) {
+		d.Gate = func(_ context.Context, in GateInput) (string, error) {
+			seen = in
+			in.Progress("3 of 10")
+			in.Log("a line of the gate")
+			in.Warn("one answer was slower")
+			return "10 answers, none differs", nil
+		}
+	}).run()
+	o := newOrigin(t, plain(""))
+	row := r.ended(r.submit(Request{Source: o.source(), Verify: &Verify{Replay: 10, MaxChanged: 0.1}}).ID)
+	if row.State != store.DeployLive || seen.Release != row.Release || seen.Live != "" || len(seen.Started) != 1 || seen.Started[0].Port == 0 || seen.Verify.Replay != 10 {
+		t.Fatalf("%+v, the gate saw %+v", row, seen)
+	}
+	if got := r.steps(row.ID); !strings.Contains(got, "interface:done verify:done switch:done") {
+		t.Errorf("steps %s", got)
+	}
+	log := strings.Join(r.tail(row.ID), "\n")
+	if !strings.Contains(log, "verify | a line of the gate") || !strings.Contains(strings.Join(row.Warnings, "\n"), "one answer was slower") {
+		t.Errorf("log %s\nwarnings %q", log, row.Warnings)
+	}
+	again := r.ended(r.submit(Request{Source: o.source()}).ID)
+	if got := r.steps(again.ID); strings.Contains(got, "verify") {
+		t.Errorf("a deploy that did not ask was verified: %s", got)
+	}
+}
+
+func TestGateKeepsTheOldReleaseLive(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(d *Deps) {
+		d.Gate = func(context.Context, GateInput) (string, error) { return "", errors.New("4 of 10 answers differ") }
+	}).run()
+	o := newOrigin(t, plain(""))
+	first := r.ended(r.submit(Request{Source: o.source()}).ID)
+	o.commit(map[string]string{"x": "y"})
+	row := r.ended(r.submit(Request{Source: o.source(), Verify: &Verify{Replay: 10}}).ID)
+	if row.State != store.DeployFailed || row.FailedStep != StepVerify || !strings.Contains(row.Error, "not let through: 4 of 10 answers differ") {
+		t.Fatalf("%+v", row)
+	}
+	if svc := r.service(row.Service); svc.Release != first.Release {
+		t.Errorf("live is %s", svc.Release)
+	}
+	left, err := r.Store.Instances(t.Context(), row.Service, "")
+	must(t, err)
+	if len(left) != 1 || !left[0].Live {
+		t.Errorf("instances %+v", left)
+	}
+}
+
+func TestVerifyWithoutGateIsRefused(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	o := newOrigin(t, plain(""))
+	if _, err := r.Submit(t.Context(), Request{Source: o.source(), Verify: &Verify{Replay: 1}}); !errors.Is(err, ErrNoGate) {
+		t.Errorf("error %v", err)
+	}
+}
