@@ -12,6 +12,7 @@ var messagesZH = sync.OnceValue(func() map[string]string {
 	for _, part := range []map[string]string{runtimeZH(), tablesZH(), helpZH(), serverHelpZH(), flagsZH(), eventsZH(), jobsZH(), configZH(), topZH(), upgradeZH(), doctorZH(), limitsZH()} {
 		maps.Copy(all, part)
 	}
+	maps.Copy(all, routesZH())
 	return all
 })
 
