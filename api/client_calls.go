@@ -122,24 +122,6 @@ func (q DeploysQuery) values() url.Values {
 	return v
 }
 
-func (q RecordsQuery) values() url.Values {
-	v := url.Values{}
-	for _, kv := range [][2]string{
-		{"service", q.Service}, {"release", q.Release}, {"instance", q.Instance}, {"session", q.Session},
-		{"trace_id", q.TraceID}, {"method", q.Method}, {"path", q.Path}, {"status", q.Status}, {"end", q.End},
-		{"cursor", q.Cursor},
-	} {
-		set(v, kv[0], kv[1])
-	}
-	setTime(v, "since", q.Since)
-	setTime(v, "until", q.Until)
-	if q.MinDuration > 0 {
-		v.Set("min_duration", q.MinDuration.String())
-	}
-	setInt(v, "limit", q.Limit)
-	return v
-}
-
 func (q LogsQuery) values() url.Values {
 	v := url.Values{"service": q.Services}
 	set(v, "instance", q.Instance)

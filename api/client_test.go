@@ -71,10 +71,13 @@ func TestClientSendsWholeQueries(t *testing.T) {
 	q := RecordsQuery{
 		Service: "a b", Release: "r1", Instance: "a/1", Session: "é&=", TraceID: "t", Method: "GET", Path: "/p*", Status: "5xx",
 		End: "timeout", Since: testNow, Until: testNow.Add(time.Hour), MinDuration: 1500 * time.Millisecond, Limit: 7, Cursor: "c",
+		User: "u", Model: "m", Tags: []string{"k=v", "w"}, Sources: []string{"gateway", "shadow"}, MaxDuration: time.Minute, BodyHash: strings.Repeat("0F", 32),
 	}
 	want := records.Filter{
 		Services: []string{"a b"}, Release: "r1", Instance: "a/1", Session: "é&=", TraceID: "t", Method: "GET", PathPrefix: "/p",
 		StatusMin: 500, StatusMax: 599, End: "timeout", Since: testNow, Until: testNow.Add(time.Hour), Limit: 7, Cursor: "c",
+		MinDuration: 1500 * time.Millisecond, MaxDuration: time.Minute, User: "u", Model: "m", Tags: map[string]string{"k": "v", "w": ""},
+		Sources: []records.Source{records.SourceGateway, records.SourceShadow}, BodyHash: strings.Repeat("0f", 32),
 	}
 	if _, err := s.unix.Records(t.Context(), q); err != nil {
 		t.Fatal(err)

@@ -29,7 +29,7 @@ func (r recordReader) List(_ context.Context, f records.Filter) (records.Page, e
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.backend.filter = f
-	var page records.Page
+	page := records.Page{Warnings: r.backend.warnings}
 	list := slices.Clone(r.backend.records)
 	if f.OldestFirst {
 		slices.Reverse(list)

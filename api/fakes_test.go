@@ -35,6 +35,7 @@ type backend struct {
 	steps    []store.Step
 	releases []store.Release
 	records  []records.Exchange
+	warnings []string
 	events   chan deploy.Event
 	calls    []string
 	fault    map[string]error

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -10,52 +9,87 @@ import (
 	"aictl/store/records"
 )
 
-// scanLimit bounds how many records one page looks at for the conditions that the archive cannot search by.
-const scanLimit = 20000
-
-// recordSelection is a checked recordsInput: what the archive searches by, and what is looked at afterwards.
-type recordSelection struct {
-	filter      records.Filter // its Limit is the page's
-	path        *regexp.Regexp // nil is any
-	minDuration time.Duration
-}
-
-// selection checks what the schema cannot.
-func (in *recordsInput) selection() (recordSelection, error) {
-	sel := recordSelection{filter: records.Filter{
-		Services: in.Service, Release: in.Release, Instance: in.Instance, Session: in.Session, TraceID: in.TraceID,
-		Method: in.Method, End: records.End(in.End), Since: in.Since, Until: in.Until, Limit: in.Limit, Cursor: in.Cursor,
-	}}
-	if in.MinDuration != "" {
-		d, err := time.ParseDuration(in.MinDuration)
-		if err != nil || d < 0 {
-			return sel, invalid("query.min_duration", "want a duration such as 250ms or 2s")
+// selection is the archive's filter; it checks what the schema cannot. Limit, Cursor and order are the caller's.
+func (in *RecordsInput) selection() (records.Filter, error) {
+	f := records.Filter{
+		Services: in.Service, Release: in.Release, Instance: in.Instance, Session: in.Session, TraceID: in.TraceID, User: in.User,
+		Model: in.Model, Method: in.Method, End: records.End(in.End), Since: in.Since, Until: in.Until, BodyHash: strings.ToLower(in.BodyHash),
+	}
+	f.PathPrefix, f.PathGlob = splitGlob(in.Path)
+	for _, name := range in.Source {
+		source, ok := records.SourceNamed(name)
+		if !ok {
+			return f, invalid("query.source", "want gateway, ingest, import, shadow or replay")
 		}
-		sel.minDuration = d
+		f.Sources = append(f.Sources, source)
 	}
 	if !in.Since.IsZero() && !in.Until.IsZero() && !in.Since.Before(in.Until) {
-		return sel, invalid("query.until", "must be after since")
+		return f, invalid("query.until", "must be after since")
 	}
-	var err error
-	if sel.filter.StatusMin, sel.filter.StatusMax, err = statusRange(in.Status); err != nil {
-		return sel, err
+	for _, step := range []func(*records.Filter) error{in.durations, in.tags, in.status} {
+		if err := step(&f); err != nil {
+			return f, err
+		}
 	}
-	sel.filter.PathPrefix, sel.path = splitGlob(in.Path)
-	return sel, nil
+	return f, nil
 }
 
-// statusRange reads "500", "5xx" or "error"; 0 is no bound.
-func statusRange(text string) (lowest, highest int, err error) {
-	switch {
-	case text == "":
-		return 0, 0, nil
-	case text == "error":
-		return 400, 0, nil
+func (in *RecordsInput) durations(f *records.Filter) (err error) {
+	if f.MinDuration, err = durationOf("query.min_duration", in.MinDuration); err == nil {
+		f.MaxDuration, err = durationOf("query.max_duration", in.MaxDuration)
 	}
+	if err == nil && f.MaxDuration > 0 && f.MaxDuration < f.MinDuration {
+		err = invalid("query.max_duration", "must not be less than min_duration")
+	}
+	return err
+}
+
+func durationOf(where, text string) (time.Duration, error) {
+	if text == "" {
+		return 0, nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d < 0 {
+		return 0, invalid(where, "want a duration such as 250ms or 2s")
+	}
+	return d, nil
+}
+
+func (in *RecordsInput) tags(f *records.Filter) error {
+	for _, tag := range in.Tag {
+		key, value, _ := strings.Cut(tag, "=")
+		if key == "" {
+			return invalid("query.tag", "want KEY=VALUE, or KEY for any value")
+		}
+		if f.Tags == nil {
+			f.Tags = map[string]string{}
+		}
+		f.Tags[key] = value
+	}
+	return nil
+}
+
+func (in *RecordsInput) status(f *records.Filter) (err error) {
+	switch in.Status {
+	case "":
+		return nil
+	case "error":
+		f.Failed = true
+		return nil
+	case "none":
+		f.Unanswered = true
+		return nil
+	}
+	f.StatusMin, f.StatusMax, err = statusRange(in.Status)
+	return err
+}
+
+// statusRange reads "500" or "5xx".
+func statusRange(text string) (lowest, highest int, err error) {
 	digit, class := strings.CutSuffix(text, "xx")
 	n, err := strconv.Atoi(digit)
 	if err != nil {
-		return 0, 0, invalid("query.status", "want a status (500), a class (5xx), or error")
+		return 0, 0, invalid("query.status", "want a status (500), a class (5xx), error or none")
 	}
 	if class {
 		return n * 100, n*100 + 99, nil
@@ -63,47 +97,14 @@ func statusRange(text string) (lowest, highest int, err error) {
 	return n, n, nil
 }
 
-// splitGlob returns the beginning that every path of a glob has, and what tells the rest; nil when that is anything.
-func splitGlob(glob string) (prefix string, rest *regexp.Regexp) {
-	if glob == "" {
-		return "", nil
-	}
+// splitGlob tells a glob that only ends in a star, which is a prefix, from others. A path without stars is a glob that only
+// it matches.
+func splitGlob(glob string) (prefix, pattern string) {
 	at := strings.IndexAny(glob, "*?")
-	if at < 0 {
-		at = len(glob)
+	if at >= 0 && glob[at:] == "*" {
+		return glob[:at], ""
 	}
-	if prefix = glob[:at]; glob[at:] == "*" {
-		return prefix, nil
-	}
-	pattern := strings.NewReplacer(`\*`, ".*", `\?`, ".").Replace(regexp.QuoteMeta(glob))
-	return prefix, regexp.MustCompile("(?s)^" + pattern + "$")
-}
-
-func (sel recordSelection) wants(x records.Exchange) bool {
-	return x.Duration >= sel.minDuration && (sel.path == nil || sel.path.MatchString(x.Path))
-}
-
-// list returns a page. When the archive cannot search by everything, it reads on until the page is at least half full; it
-// never asks for more records than still fit, so that the cursor is right after the last one it has looked at.
-func (sel recordSelection) list(ctx context.Context, archive Records) (out []records.Exchange, next string, err error) {
-	f := sel.filter
-	for scanned := 0; ; {
-		f.Limit = sel.filter.Limit - len(out)
-		page, err := archive.List(ctx, f)
-		if err != nil {
-			return nil, "", err
-		}
-		for _, x := range page.Records {
-			if sel.wants(x) {
-				out = append(out, x)
-			}
-		}
-		scanned += len(page.Records)
-		f.Cursor = page.Next
-		if page.Next == "" || 2*len(out) >= sel.filter.Limit || scanned >= scanLimit {
-			return out, page.Next, nil
-		}
-	}
+	return "", glob
 }
 
 // countRecords sums up the archive day by day, from its first record to its last.

@@ -2,7 +2,8 @@ package api
 
 import (
 	"encoding/json"
-	"fmt"
+	"errors"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -11,72 +12,52 @@ import (
 	"aictl/store/records"
 )
 
-func TestSplitGlob(t *testing.T) {
-	for _, c := range []struct{ glob, prefix, matches, not string }{
-		{"", "", "/x", ""},
-		{"/predict", "/predict", "/predict", "/predict/2"},
-		{"/v1/*", "/v1/", "/v1/a/b", ""},
-		{"*.png", "", "/a/b.png", "/a/b.png2"},
-		{"/a?c", "/a", "/abc", "/abbc"},
-		{"/a.b(*)", "/a.b(", "/a.b(x)", "/aXb(x)"},
-		{"/[x]*y", "/[x]", "/[x]zy", "/x1y"},
+func TestSelection(t *testing.T) {
+	for name, tc := range map[string]struct {
+		in   RecordsInput
+		want records.Filter
+		bad  string
+	}{
+		"all":              {},
+		"whole path":       {in: RecordsInput{Path: "/predict"}, want: records.Filter{PathGlob: "/predict"}},
+		"prefix":           {in: RecordsInput{Path: "/v1/*"}, want: records.Filter{PathPrefix: "/v1/"}},
+		"glob":             {in: RecordsInput{Path: "/a?c*d"}, want: records.Filter{PathGlob: "/a?c*d"}},
+		"suffix":           {in: RecordsInput{Path: "*.png"}, want: records.Filter{PathGlob: "*.png"}},
+		"status":           {in: RecordsInput{Status: "404"}, want: records.Filter{StatusMin: 404, StatusMax: 404}},
+		"class":            {in: RecordsInput{Status: "5xx"}, want: records.Filter{StatusMin: 500, StatusMax: 599}},
+		"error":            {in: RecordsInput{Status: "error"}, want: records.Filter{Failed: true}},
+		"none":             {in: RecordsInput{Status: "none"}, want: records.Filter{Unanswered: true}},
+		"tags":             {in: RecordsInput{Tag: []string{"a=b=c", "d"}}, want: records.Filter{Tags: map[string]string{"a": "b=c", "d": ""}}},
+		"sources":          {in: RecordsInput{Source: []string{"gateway", "replay"}}, want: records.Filter{Sources: []records.Source{"", "replay"}}},
+		"durations":        {in: RecordsInput{MinDuration: "1ms", MaxDuration: "2s"}, want: records.Filter{MinDuration: time.Millisecond, MaxDuration: 2 * time.Second}},
+		"hash":             {in: RecordsInput{BodyHash: "AB"}, want: records.Filter{BodyHash: "ab"}},
+		"teapot":           {in: RecordsInput{Status: "teapot"}, bad: "query.status"},
+		"tag without name": {in: RecordsInput{Tag: []string{"=x"}}, bad: "query.tag"},
+		"no source":        {in: RecordsInput{Source: []string{"x"}}, bad: "query.source"},
+		"negative":         {in: RecordsInput{MaxDuration: "-1s"}, bad: "query.max_duration"},
+		"turned round":     {in: RecordsInput{MinDuration: "2s", MaxDuration: "1s"}, bad: "query.max_duration"},
+		"until first":      {in: RecordsInput{Since: testNow, Until: testNow}, bad: "query.until"},
 	} {
-		prefix, rest := splitGlob(c.glob)
-		fits := func(path string) bool {
-			return strings.HasPrefix(path, prefix) && (rest == nil || rest.MatchString(path))
+		got, err := tc.in.selection()
+		if tc.bad != "" {
+			var p *Error
+			if !errors.As(err, &p) || len(p.Errors) == 0 || p.Errors[0].Path != tc.bad {
+				t.Errorf("%s: %v", name, err)
+			}
+			continue
 		}
-		if prefix != c.prefix || !fits(c.matches) || (c.not != "" && fits(c.not)) {
-			t.Errorf("%q: prefix %q, rest %v", c.glob, prefix, rest)
+		if err != nil || !reflect.DeepEqual(got, tc.want) {
+			t.Errorf("%s: %+v, %v", name, got, err)
 		}
 	}
 }
 
-func TestStatusRange(t *testing.T) {
-	for text, want := range map[string][2]int{"": {}, "404": {404, 404}, "5xx": {500, 599}, "error": {400, 0}} {
-		if low, high, err := statusRange(text); err != nil || low != want[0] || high != want[1] {
-			t.Errorf("%q: %d %d %v", text, low, high, err)
-		}
-	}
-	if _, _, err := statusRange("teapot"); err == nil {
-		t.Error("teapot was taken")
-	}
-}
-
-// TestPagesMissNothing: paging by a condition that the archive cannot search by shows each match once, whatever the limit.
-func TestPagesMissNothing(t *testing.T) {
+// TestPageHasWarnings: a list over a damaged day file says so.
+func TestPageHasWarnings(t *testing.T) {
 	b := newBackend()
-	b.records = nil
-	var want []string
-	for i := 199; i >= 0; i-- {
-		x := records.Exchange{ID: fmt.Sprintf("%04d", i), StartedAt: testNow.Add(time.Duration(i) * time.Hour)}
-		if i%7 == 0 {
-			x.Duration = 3 * time.Second
-			want = append(want, x.ID)
-		}
-		b.records = append(b.records, x)
-	}
-	h := newServer(t, b).Handler(true)
-	for _, limit := range []int{1, 3, 10, 29, 1000} {
-		var got []string
-		for cursor := ""; ; {
-			w := ask(h, "GET", fmt.Sprintf("/api/v1/records?min_duration=2s&limit=%d&cursor=%s", limit, cursor), "")
-			var page RecordList
-			if err := json.Unmarshal(w.Body.Bytes(), &page); err != nil {
-				t.Fatal(err)
-			}
-			if len(page.Records) > limit {
-				t.Fatalf("limit %d: a page of %d", limit, len(page.Records))
-			}
-			for _, r := range page.Records {
-				got = append(got, r.ID)
-			}
-			if cursor = page.Next; cursor == "" {
-				break
-			}
-		}
-		if !slices.Equal(got, want) {
-			t.Errorf("limit %d: got %q", limit, got)
-		}
+	b.warnings = []string{"day file 2026-11-20.db cannot be read"}
+	if w := ask(newServer(t, b).Handler(true), "GET", "/api/v1/records", ""); !strings.Contains(w.Body.String(), `"warnings":["day file 2026-11-20.db cannot`) {
+		t.Errorf("got %s", w.Body)
 	}
 }
 

@@ -67,7 +67,7 @@ func TestEveryRoute(t *testing.T) {
 		{"GET", "/api/v1/logs", "", 422, `"path":"query.service"`},
 		{"GET", "/api/v1/logs?service=ocr&grep=(", "", 422, `"path":"query.grep"`},
 		{"GET", "/api/v1/logs?service=ocr&stream=both", "", 422, `"path":"query.stream"`},
-		{"GET", "/api/v1/records?status=5xx&min_duration=2s", "", 200, `"records":[],"next":""`},
+		{"GET", "/api/v1/records?status=5xx&min_duration=2s&tag=a=b&source=ingest", "", 200, `"next":""`},
 		{"GET", "/api/v1/records?status=oops", "", 422, `"path":"query.status"`},
 		{"GET", "/api/v1/records?min_duration=fast", "", 422, `"path":"query.min_duration"`},
 		{"GET", "/api/v1/records?since=yesterday", "", 422, `"path":"query.since"`},

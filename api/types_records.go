@@ -12,24 +12,30 @@ type RecordList struct {
 	SchemaVersion int      `json:"schemaVersion" enum:"1"`
 	Records       []Record `json:"records"`
 	Next          string   `json:"next" doc:"Cursor of the next page; empty on the last one"`
+	Warnings      []string `json:"warnings,omitempty" doc:"Day files that could not be read"`
 }
 
 // Record is one recorded request/response pair without headers and bodies.
 type Record struct {
-	ID         string        `json:"id" doc:"UUIDv7: sorts by arrival"`
-	Service    string        `json:"service"`
-	Release    string        `json:"release"`
-	Instance   string        `json:"instance" doc:"Empty when none was reached"`
-	Session    string        `json:"session"`
-	TraceID    string        `json:"trace_id"`
-	Method     string        `json:"method"`
-	Path       string        `json:"path" doc:"As the instance saw it"`
-	Status     int           `json:"status" doc:"0 when no answer was sent"`
-	StartedAt  time.Time     `json:"started_at"`
-	DurationMS float64       `json:"duration_ms"`
-	End        string        `json:"end" enum:"complete,client_abort,upstream_abort,upstream_error,timeout,unavailable,shutdown,lost"`
-	Request    RecordMessage `json:"request"`
-	Response   RecordMessage `json:"response"`
+	ID         string            `json:"id" doc:"UUIDv7: sorts by arrival"`
+	Service    string            `json:"service"`
+	Release    string            `json:"release"`
+	Instance   string            `json:"instance" doc:"Empty when none was reached"`
+	Session    string            `json:"session"`
+	TraceID    string            `json:"trace_id"`
+	Source     string            `json:"source,omitempty" enum:"ingest,import,shadow,replay" doc:"Who made the record; left out for the gateway"`
+	Model      string            `json:"model,omitempty"`
+	User       string            `json:"user,omitempty"`
+	Tags       map[string]string `json:"tags,omitempty"`
+	Cached     bool              `json:"cached,omitempty" doc:"Answered by the gateway's cache"`
+	Method     string            `json:"method"`
+	Path       string            `json:"path" doc:"As the instance saw it"`
+	Status     int               `json:"status" doc:"0 when no answer was sent"`
+	StartedAt  time.Time         `json:"started_at"`
+	DurationMS float64           `json:"duration_ms"`
+	End        string            `json:"end" enum:"complete,client_abort,upstream_abort,upstream_error,timeout,unavailable,shutdown,lost"`
+	Request    RecordMessage     `json:"request"`
+	Response   RecordMessage     `json:"response"`
 }
 
 // RecordMessage is one side of a record. Size and SHA256 cover every byte that passed.
@@ -53,6 +59,11 @@ type RecordFull struct {
 	Instance    string            `json:"instance"`
 	Session     string            `json:"session"`
 	TraceID     string            `json:"trace_id"`
+	Source      string            `json:"source,omitempty" enum:"ingest,import,shadow,replay" doc:"Who made the record; left out for the gateway"`
+	Model       string            `json:"model,omitempty"`
+	User        string            `json:"user,omitempty"`
+	Tags        map[string]string `json:"tags,omitempty"`
+	Cached      bool              `json:"cached,omitempty" doc:"Answered by the gateway's cache"`
 	Method      string            `json:"method"`
 	Path        string            `json:"path"`
 	Query       string            `json:"query"`
@@ -101,25 +112,6 @@ type RecordDay struct {
 	Day     string `json:"day" example:"2026-11-21"`
 	Records int64  `json:"records"`
 	Bytes   int64  `json:"bytes"`
-}
-
-// RecordsQuery selects records; zero fields select all. Limit 0 takes the server's default. A page may have fewer
-// records than Limit and still a Next, when many had to be looked at for few.
-type RecordsQuery struct {
-	Service     string // name or glob
-	Release     string
-	Instance    string
-	Session     string
-	TraceID     string
-	Method      string
-	Path        string // whole, or a glob (* and ?)
-	Status      string // "500", "5xx" or "error" (400 and above)
-	End         string
-	Since       time.Time
-	Until       time.Time
-	MinDuration time.Duration
-	Limit       int
-	Cursor      string
 }
 
 // LogsQuery selects log lines. With Follow the stream goes on until ctx ends.

@@ -164,7 +164,6 @@ func flagsZH() map[string]string {
 		"of one service":                          "某个服务的",
 		"answered by one release":                 "由某个版本应答的",
 		"answered by one instance, such as ocr/2": "由某个实例应答的，如 ocr/2",
-		"a status (500), a class (5xx), or error (no answer, or 400 and above)":                                      "状态码（500）、一类（5xx），或 error（无应答，或 400 及以上）",
 		"how it ended: complete, client_abort, upstream_abort, upstream_error, timeout, unavailable, shutdown, lost": "如何结束：complete、client_abort、upstream_abort、upstream_error、timeout、unavailable、shutdown、lost",
 		"since a span (10m, 2h, 3d) or a time (2006-01-02 15:04)":                                                    "从某段时间前（10m、2h、3d）或某个时刻（2006-01-02 15:04）起",
 		"until a span back or a time":                      "到某段时间前或某个时刻止",

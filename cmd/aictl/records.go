@@ -25,8 +25,9 @@ ended, and which instance of which release answered.`),
 }
 
 func (a *app) recordsListCommand() *cobra.Command {
-	var q api.RecordsQuery
-	var since, until string
+	var filter *recordFilter
+	var limit int
+	var cursor string
 	cmd := &cobra.Command{
 		Use:     "list",
 		Aliases: []string{"ls"},
@@ -40,13 +41,11 @@ with which the next page begins.`),
 			a.t("Slow answers as JSON"), "aictl records list --min-duration 2s -o json"),
 		Args: a.args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			var err error
-			if q.Since, err = a.timeOr(since); err == nil {
-				q.Until, err = a.timeOr(until)
-			}
+			q, err := filter.query()
 			if err != nil {
 				return a.usageError(cmd, err)
 			}
+			q.Limit, q.Cursor = limit, cursor
 			client, err := a.connect()
 			if err != nil {
 				return err
@@ -55,33 +54,13 @@ with which the next page begins.`),
 			if err != nil {
 				return err
 			}
+			a.warnAll(page.Warnings)
 			return a.document(page, func() error { return a.recordsTable(page) })
 		},
 	}
-	flags := cmd.Flags()
-	flags.StringVarP(&q.Service, "service", "s", "", a.t("of one service"))
-	flags.StringVar(&q.Release, "release", "", a.t("answered by one release"))
-	flags.StringVar(&q.Instance, "instance", "", a.t("answered by one instance, such as ocr/2"))
-	flags.StringVar(&q.Status, "status", "", a.t("a status (500), a class (5xx), or error (no answer, or 400 and above)"))
-	flags.StringVar(&q.End, "end", "", a.t("how it ended: complete, client_abort, upstream_abort, upstream_error, timeout, unavailable, shutdown, lost"))
-	flags.StringVar(&since, "since", "", a.t("since a span (10m, 2h, 3d) or a time (2006-01-02 15:04)"))
-	flags.StringVar(&until, "until", "", a.t("until a span back or a time"))
-	flags.StringVar(&q.Session, "session", "", a.t("of one session"))
-	flags.StringVar(&q.TraceID, "trace", "", a.t("of one trace id"))
-	flags.StringVar(&q.Method, "method", "", a.t("with one method"))
-	flags.StringVar(&q.Path, "path", "", a.t("with a path that a glob matches"))
-	flags.DurationVar(&q.MinDuration, "min-duration", 0, a.t("that took at least so long"))
-	flags.IntVarP(&q.Limit, "limit", "n", 50, a.t("at most so many"))
-	flags.StringVar(&q.Cursor, "cursor", "", a.t("go on where a page ended"))
-	for name, offer := range map[string]cobra.CompletionFunc{
-		"service": a.completeServices(-1),
-		"end": cobra.FixedCompletions([]string{"complete", "client_abort", "upstream_abort", "upstream_error", "timeout", "unavailable", "shutdown", "lost"},
-			cobra.ShellCompDirectiveNoFileComp),
-	} {
-		if err := cmd.RegisterFlagCompletionFunc(name, offer); err != nil {
-			panic(err) // the flag's name is misspelt
-		}
-	}
+	filter = a.recordFilter(cmd)
+	cmd.Flags().IntVarP(&limit, "limit", "n", 50, a.t("at most so many"))
+	cmd.Flags().StringVar(&cursor, "cursor", "", a.t("go on where a page ended"))
 	return cmd
 }
 

@@ -1,6 +1,9 @@
 package records
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
 	"strings"
 	"time"
 )
@@ -14,11 +17,23 @@ type Filter struct {
 	TraceID    string
 	Method     string
 	PathPrefix string
-	StatusMin  int // lowest, 0 for any
-	StatusMax  int // highest, 0 for any
+	PathGlob   string // the whole path; * is any text and ? any one character
+	StatusMin  int    // lowest, 0 for any
+	StatusMax  int    // highest, 0 for any
+	Failed     bool   // no answer, or a status of 400 and above
+	Unanswered bool   // no answer was sent
 	End        End
-	Since      time.Time // the first StartedAt
-	Until      time.Time // not reached by StartedAt
+	Sources    []Source // who made the record; none is any
+	User       string
+	Model      string
+	Tags       map[string]string // every one of them; "" is any value of that tag
+	BodyHash   string            // SHA-256 of either body, 64 hex digits
+
+	MinDuration time.Duration
+	MaxDuration time.Duration // 0 for any
+
+	Since time.Time // the first StartedAt
+	Until time.Time // not reached by StartedAt
 
 	Limit       int    // page size; 0 means 100, at most 10,000
 	Cursor      string // Next of the page before
@@ -29,6 +44,9 @@ const (
 	defaultLimit = 100
 	maxLimit     = 10000
 )
+
+// failed is what Filter.Failed means.
+const failed = "(status >= 400 OR status = 0)"
 
 func (f Filter) limit() int {
 	if f.Limit <= 0 {
@@ -75,10 +93,47 @@ func (f Filter) where() *where {
 	if f.PathPrefix != "" {
 		w.and("substr(path, 1, length(?)) = ?", f.PathPrefix, f.PathPrefix)
 	}
+	if f.PathGlob != "" {
+		w.and("path GLOB ?", sqlGlob.Replace(f.PathGlob))
+	}
 	w.equal(`"end" = ?`, string(f.End))
 	f.status(w)
+	f.durations(w)
+	f.origin(w)
 	f.times(w)
 	return w
+}
+
+// sqlGlob keeps a bracket from opening a class, which paths' globs do not have.
+var sqlGlob = strings.NewReplacer("[", "[[]")
+
+func (f Filter) durations(w *where) {
+	if f.MinDuration > 0 {
+		w.and("duration >= ?", f.MinDuration.Microseconds())
+	}
+	if f.MaxDuration > 0 {
+		w.and("duration <= ?", f.MaxDuration.Microseconds())
+	}
+}
+
+// origin is the condition on who made a record and for whom.
+func (f Filter) origin(w *where) {
+	if len(f.Sources) > 0 && !slices.Contains(f.Sources, SourceGateway) || f.User != "" || f.Model != "" || len(f.Tags) > 0 {
+		w.and("FALSE") // this version of the day files holds the gateway's records only, without these fields
+	}
+	if f.BodyHash != "" {
+		sum := decodeSum(f.BodyHash)
+		w.and("(req_sha256 = ? OR resp_sha256 = ?)", sum, sum)
+	}
+}
+
+// decodeSum reads a SHA-256; what is none equals no body's.
+func decodeSum(text string) []byte {
+	sum, err := hex.DecodeString(text)
+	if err != nil || len(sum) != sha256.Size {
+		return []byte{}
+	}
+	return sum
 }
 
 // matching is the condition that a name is one of the services wanted.
@@ -113,6 +168,12 @@ func (w *where) only(services []string) {
 }
 
 func (f Filter) status(w *where) {
+	if f.Unanswered {
+		w.and("status = 0")
+	}
+	if f.Failed {
+		w.and(failed)
+	}
 	if f.StatusMin > 0 {
 		w.and("status >= ?", f.StatusMin)
 	}
