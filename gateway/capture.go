@@ -5,6 +5,7 @@ import (
 	"errors"
 	"hash"
 	"io"
+	"net/http"
 	"sync"
 
 	"aictl/store/records"
@@ -30,6 +31,8 @@ type capture struct {
 	size   int64
 	omit   bool      // keep nothing any more
 	digest hash.Hash // from the first byte on that body does not hold; nil before
+	chunks *chunks   // nil: the body does not stream
+	parts  *parts    // nil: it is not multipart, or not well-formed
 	ended  bool
 }
 
@@ -52,6 +55,17 @@ func (c *capture) add(p []byte) {
 	if c.ticket == nil {
 		return
 	}
+	if c.chunks != nil {
+		c.chunks.note(c.ticket, c.size)
+	}
+	if c.parts != nil {
+		c.parts.add(p)
+	}
+	c.keep(p)
+}
+
+// keep hashes p and keeps of it what fits. Callers hold c.mu.
+func (c *capture) keep(p []byte) {
 	kept := c.room(len(p))
 	if kept < len(p) && c.digest == nil {
 		c.digest = digests.Get().(hash.Hash)
@@ -97,6 +111,10 @@ func (c *capture) message() records.Message {
 	m := records.Message{Size: c.size, Body: c.body, Omitted: c.omit && c.size > 0}
 	m.Truncated = !c.omit && c.size > int64(len(c.body))
 	m.SHA256 = c.sum()
+	m.Chunks = c.chunks.told()
+	if c.parts != nil {
+		m.Parts = c.parts.listed()
+	}
 	return m
 }
 
@@ -172,6 +190,7 @@ func (b *requestBody) readError() error {
 type responseBody struct {
 	capture
 	io.ReadCloser
+	of    *http.Response
 	flush func() error // sends what the client has not been sent yet
 	eof   bool
 	err   error
@@ -200,33 +219,6 @@ func (b *responseBody) broke(n int, err error) error {
 		return errors.Join(err, flushErr)
 	}
 	return err
-}
-
-// tunnel is an upgraded connection to an instance: both directions are counted and hashed, nothing is kept.
-type tunnel struct {
-	io.ReadWriteCloser
-	up, down capture
-}
-
-func (t *tunnel) Read(p []byte) (int, error) {
-	n, err := t.ReadWriteCloser.Read(p)
-	t.down.add(p[:n])
-	return n, err
-}
-
-func (t *tunnel) Write(p []byte) (int, error) {
-	n, err := t.ReadWriteCloser.Write(p)
-	t.up.add(p[:n])
-	return n, err
-}
-
-// CloseWrite passes the client's end of sending on, so that the other direction can go on.
-func (t *tunnel) CloseWrite() error {
-	half, ok := t.ReadWriteCloser.(interface{ CloseWrite() error })
-	if !ok {
-		return errors.ErrUnsupported
-	}
-	return half.CloseWrite()
 }
 
 // buffers lends the proxy its copy buffers.

@@ -148,6 +148,10 @@ func (x *exchange) stopSending(cause error) {
 
 func (x *exchange) readRequest() {
 	x.incoming.capture.init(x, x.r.ContentLength)
+	x.incoming.parts = newParts(x.ticket, x.r.Header)
+	if x.r.ContentLength < 0 {
+		x.incoming.watchChunks(x)
+	}
 	x.incoming.src = x.r.Body
 	x.request = &x.incoming
 }

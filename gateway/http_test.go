@@ -138,6 +138,10 @@ func TestTrailersBothWays(t *testing.T) {
 	if check := <-got; check != "42" {
 		t.Errorf("the instance saw trailer %q", check)
 	}
+	x := g.rec.only(t)
+	if x.Request.Trailer.Get("X-Check") != "42" || x.Response.Trailer.Get("X-Sum") != "abc" || x.Response.Trailer.Get("X-Late") != "late" {
+		t.Errorf("recorded trailers %v and %v", x.Request.Trailer, x.Response.Trailer)
+	}
 }
 
 func TestEarlyHints(t *testing.T) {

@@ -58,15 +58,18 @@ func modifyResponse(res *http.Response) error {
 	x.allowDuplex()
 	if res.StatusCode == http.StatusSwitchingProtocols {
 		if conn, ok := res.Body.(io.ReadWriteCloser); ok {
-			x.tunnel = &tunnel{ReadWriteCloser: conn, up: x.counter(), down: x.counter()}
+			x.tunnel = x.newTunnel(conn)
 			res.Body = x.tunnel
 		}
 		return nil
 	}
 	x.g.lastAnswer(x.w) // 1xx answers have cleared what was set before
 	if res.Body != http.NoBody {
-		x.response = &responseBody{ReadCloser: res.Body, flush: x.flush}
+		x.response = &responseBody{ReadCloser: res.Body, of: res, flush: x.flush}
 		x.response.capture.init(x, res.ContentLength)
+		if streams(res.ContentLength, res.Header) {
+			x.response.watchChunks(x)
+		}
 		res.Body = x.response
 	}
 	return nil
@@ -79,8 +82,6 @@ func (x *exchange) began(status int, header http.Header) {
 	delete(header, HeaderRecord)
 	delete(header, HeaderInstance)
 }
-
-func (x *exchange) counter() capture { return capture{ticket: x.ticket, omit: true} }
 
 // mark puts the exchange's record and instance on the answer. It comes late: 1xx answers clear what is set before.
 func (x *exchange) mark() {

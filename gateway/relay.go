@@ -50,14 +50,16 @@ func (x *exchange) relay() {
 	if !x.call.Over() {
 		x.answered = &x.outgone
 		x.answered.capture.init(x, x.call.Length)
-		x.copy()
+		x.copy(streams(x.call.Length, x.call.Header))
 	}
 	x.trail(announced)
 }
 
 // copy passes the body on, and makes sure that a client that streams gets each piece when it came.
-func (x *exchange) copy() {
-	live := x.call.Length < 0 || eventStream(x.call.Header)
+func (x *exchange) copy(live bool) {
+	if live {
+		x.answered.watchChunks(x)
+	}
 	for {
 		if live && !x.call.Ready() && x.flush() != nil {
 			panic(http.ErrAbortHandler)

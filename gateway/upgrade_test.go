@@ -27,7 +27,8 @@ func wsUpstream(t testing.TB) string {
 	})
 }
 
-func TestWebSocketIsTunnelledAndCounted(t *testing.T) {
+// What goes through the tunnel here are no frames: it passes, is counted and hashed, and is not kept.
+func TestTunnelOfNoFrames(t *testing.T) {
 	g := newRig(t, Options{})
 	g.route(t, wsUpstream(t))
 	w := g.dial(t)
@@ -50,7 +51,7 @@ func TestWebSocketIsTunnelledAndCounted(t *testing.T) {
 		t.Fatal(err)
 	}
 	x := g.rec.only(t)
-	want := records.Message{Size: 12, SHA256: sha256.Sum256([]byte("pingpingping")), Omitted: true}
+	want := records.Message{Size: 12, SHA256: sha256.Sum256([]byte("pingpingping")), Truncated: true}
 	checkMessage(t, "up", x.Request, want)
 	checkMessage(t, "down", x.Response, want)
 	if x.Status != 101 || x.End != records.EndComplete || x.Request.Header.Get("Sec-Websocket-Key") != "k" {

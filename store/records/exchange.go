@@ -17,6 +17,7 @@ const (
 	EndUpstreamError End = "upstream_error" // no answer was had: refused, reset before the head
 	EndTimeout       End = "timeout"
 	EndUnavailable   End = "unavailable" // no instance could serve; answered 503
+	EndRefused       End = "refused"     // a rule of the gateway forbade it: size, rate, key, queue; no instance was asked, or not to the end
 	EndShutdown      End = "shutdown"
 	EndLost          End = "lost"
 )
@@ -85,6 +86,13 @@ type Message struct {
 	Parts  []Part  // of a multipart body
 }
 
+// MaxChunks is how many chunks, and how many frames, a message lists. The last one of a full list stands for all
+// that came after the others.
+const MaxChunks = 4096
+
+// MaxParts is how many parts a message lists.
+const MaxParts = 1000
+
 // Chunk is one piece of a streamed body. At counts from the exchange's start, End is the number of the body's bytes
 // that had passed with it.
 type Chunk struct {
@@ -92,7 +100,7 @@ type Chunk struct {
 	End int64         `json:"end"`
 }
 
-// Frame is one WebSocket frame. Kept is how many bytes of its payload are in the body, Size how many passed.
+// Frame is one WebSocket frame. Opcode has the reserved bits as they were on the wire: 0x41 is compressed text. Kept is how many bytes of its payload are in the body, Size how many passed.
 type Frame struct {
 	At     time.Duration `json:"at_us"` // in microseconds when written
 	Opcode byte          `json:"opcode"`
