@@ -25,6 +25,7 @@ var secretHeaders = []string{"Authorization", "Proxy-Authorization", "Cookie", "
 type policy struct {
 	off      bool
 	noBodies bool
+	maxBody  int64      // bytes kept of a posted body; 0 is all (the gateway keeps its own count)
 	headers  []string   // canonical names whose values are masked
 	params   []string   // query parameters whose values are masked
 	paths    []jsonPath // body values that are masked
@@ -43,7 +44,7 @@ var defaultPolicy = &policy{headers: secretHeaders}
 //
 // An entry of Redact is a JSON path (`$.user.phone`), `header:NAME`, `query:NAME`, or the bare name of a header.
 func newPolicy(rec configs.Record) (*policy, error) {
-	p := &policy{off: rec.Mode == "off", noBodies: rec.Bodies == "none", headers: slices.Clone(secretHeaders)}
+	p := &policy{off: rec.Mode == "off", noBodies: rec.Bodies == "none", maxBody: int64(rec.MaxBody), headers: slices.Clone(secretHeaders)}
 	var faults []error
 	for _, entry := range rec.Redact {
 		if err := p.hide(entry); err != nil {
