@@ -6,6 +6,12 @@ type Gateway struct {
 	Timeout Duration `yaml:"timeout,omitempty" json:"timeout,omitempty"`
 	// MaxBody is the most bytes of a request's body that are passed on. 0 is no limit.
 	MaxBody Size `yaml:"max_body,omitempty" json:"max_body,omitempty"`
+	// Sticky says where the session is that a canary keeps on one side; "" is record.session.
+	Sticky string `yaml:"sticky,omitempty" json:"sticky,omitempty"`
+	// Shadow gets copies of the requests.
+	Shadow Shadow `yaml:"shadow,omitempty" json:"shadow,omitzero"`
+	// Cache keeps answers.
+	Cache Cache `yaml:"cache,omitempty" json:"cache,omitzero"`
 }
 
 func (g Gateway) check(c *checker) {
@@ -19,5 +25,9 @@ func (g Gateway) limits() []limit {
 	return []limit{
 		{"gateway.timeout", g.Timeout == 0},
 		{"gateway.max_body", g.MaxBody == 0},
+		{"gateway.cache.ttl", g.Cache.TTL == 0},
+		{"gateway.cache.max_bytes", g.Cache.MaxBytes == 0},
+		{"gateway.cache.max_answer", g.Cache.MaxAnswer == 0},
+		{"gateway.shadow.percent", g.Shadow.Percent == 0},
 	}
 }

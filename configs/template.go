@@ -98,6 +98,15 @@ record:                 # request/response pairs; "record: off" for none
 # gateway:              # what the gateway does for the service
 #   timeout: 60s        # how long it may be silent before and within an answer; no limit when left out
 #   max_body: 20MiB     # of a request; a longer one is answered 413
+#   sticky: "header:X-Session-ID"             # or cookie:NAME; a canary keeps a session on one side
+#   shadow: {service: ocr-next, percent: 50}  # gets copies of the requests; nobody waits for its answers
+#   cache:              # of answers; only when equal requests have equal answers
+#     ttl: 10m
+#     max_bytes: 64MiB
+#     max_answer: 1MiB
+#     methods: [GET, POST]
+#     paths: [/predict, "/embed/*"]
+#     vary: [X-Tenant]  # headers that the answer depends on
 
 # python:
 #   version: "3.12"

@@ -77,6 +77,7 @@ func (m *Manifest) faults() []Fault {
 	m.Hooks.check(&c)
 	m.Record.check(&c)
 	m.Gateway.check(&c)
+	m.Gateway.checkRoutes(&c, m.Name)
 	m.Python.check(&c)
 	return c.faults
 }
