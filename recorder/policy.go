@@ -116,6 +116,8 @@ func (p *policy) apply(x *records.Exchange) error {
 	x.Query = p.maskQuery(x.Query)
 	p.maskHeaders(x.Request.Header)
 	p.maskHeaders(x.Response.Header)
+	p.maskHeaders(x.Request.Trailer)
+	p.maskHeaders(x.Response.Trailer)
 	if len(p.paths) == 0 {
 		return nil
 	}

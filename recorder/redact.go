@@ -24,16 +24,15 @@ type span struct{ start, end int }
 // a short secret could be found from it by trying.
 func (p *policy) maskBody(m *records.Message, side string) error {
 	if m.Omitted && m.Size > 0 {
-		m.SHA256 = [32]byte{}
+		withhold(m)
 		return nil
 	}
-	if len(m.Body) == 0 || opaque(m) {
+	if len(m.Body) == 0 || len(m.Frames) == 0 && opaque(m) {
 		return nil
 	}
 	masked, err := p.maskMessage(m)
 	if err != nil {
-		omit(m)
-		m.SHA256 = [32]byte{}
+		withhold(m)
 		return fmt.Errorf("%s body: %w", side, err)
 	}
 	if masked != nil {
@@ -43,8 +42,24 @@ func (p *policy) maskBody(m *records.Message, side string) error {
 	return nil
 }
 
+// withhold takes a body away together with what tells of its content: its digest, its parts' names and digests. When its pieces
+// passed, and how long they were, stays.
+func withhold(m *records.Message) {
+	m.Body = nil
+	if m.Size > 0 {
+		m.Omitted, m.Truncated = true, false
+	}
+	m.SHA256, m.Parts = [32]byte{}, nil
+	for i := range m.Frames {
+		m.Frames[i].Kept = 0
+	}
+}
+
 // maskMessage returns the masked body, nil when there was nothing to mask.
 func (p *policy) maskMessage(m *records.Message) ([]byte, error) {
+	if len(m.Frames) > 0 {
+		return nil, errors.New("is of WebSocket frames, which may be parts of messages, or compressed")
+	}
 	if m.Truncated {
 		return nil, errors.New("is cut at max_body, so that it cannot be parsed")
 	}

@@ -111,9 +111,9 @@ func (t *ticket) giveUpBodies(x *records.Exchange, held int64) int64 {
 	return 0
 }
 
-// omit takes a message's body away. A message that never had one stays as it is: nothing was omitted.
+// omit takes a message's body and the lists about it away. A message that never had a body stays as it is: nothing was omitted.
 func omit(m *records.Message) {
-	m.Body = nil
+	m.Body, m.Chunks, m.Frames, m.Parts = nil, nil, nil, nil
 	if m.Size > 0 {
 		m.Omitted = true
 		m.Truncated = false
