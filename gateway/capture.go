@@ -132,8 +132,10 @@ func (c *capture) sum() [sha256.Size]byte {
 type requestBody struct {
 	capture
 	src  io.Reader
-	err  error // of the last Read, io.EOF once the body is whole; under capture.mu
-	done bool  // the handler has returned; under capture.mu
+	most int64    // bytes that are passed on, then errBodyTooLarge; 0: no limit
+	past *silence // told when src is read
+	err  error    // of the last Read, io.EOF once the body is whole; under capture.mu
+	done bool     // the handler has returned; under capture.mu
 }
 
 var errRequestOver = errors.New("request body read after the exchange has ended")
@@ -150,7 +152,7 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	if done {
 		return 0, errRequestOver
 	}
-	n, err := b.src.Read(p)
+	n, err := b.next(p)
 	b.add(p[:n])
 	if err != nil {
 		b.mu.Lock()
@@ -158,6 +160,23 @@ func (b *requestBody) Read(p []byte) (int, error) {
 		b.mu.Unlock()
 	}
 	return n, err
+}
+
+// next reads from the client, and no more than is passed on.
+func (b *requestBody) next(p []byte) (int, error) {
+	b.past.reads(1)
+	n, err := b.src.Read(p)
+	b.past.reads(-1)
+	if b.most > 0 && b.passed()+int64(n) > b.most {
+		return int(b.most - b.passed()), errBodyTooLarge
+	}
+	return n, err
+}
+
+func (b *requestBody) passed() int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.size
 }
 
 // Close does nothing: the server closes the client's body itself, and a request that never reached its instance
@@ -191,13 +210,16 @@ type responseBody struct {
 	capture
 	io.ReadCloser
 	of    *http.Response
+	past  *silence
 	flush func() error // sends what the client has not been sent yet
 	eof   bool
 	err   error
 }
 
 func (b *responseBody) Read(p []byte) (int, error) {
+	b.past.begins()
 	n, err := b.ReadCloser.Read(p)
+	b.past.ends()
 	b.add(p[:n])
 	switch {
 	case err == io.EOF:

@@ -138,9 +138,13 @@ func (x *exchange) outgoing() io.ReadCloser {
 func (x *exchange) stopSending(cause error) {
 	x.cancel(cause)
 	x.body.stop(cause)
-	if x.request.whole() {
-		return
+	if !x.request.whole() {
+		x.hangUp()
 	}
+}
+
+// hangUp listens to the client no more.
+func (x *exchange) hangUp() {
 	if err := http.NewResponseController(x.w).SetReadDeadline(time.Unix(1, 0)); err != nil {
 		x.g.opt.Logger.Debug("request body still read", "error", err)
 	}
@@ -153,6 +157,7 @@ func (x *exchange) readRequest() {
 		x.incoming.watchChunks(x)
 	}
 	x.incoming.src = x.r.Body
+	x.incoming.most, x.incoming.past = int64(x.route.Gateway.MaxBody), &x.silence
 	x.request = &x.incoming
 }
 

@@ -44,6 +44,8 @@ type exchange struct {
 	first    time.Duration
 	failure  error // why there was no answer, or none of the instance's
 	refused  bool
+	declined bool // by a rule of the service's; see refusal
+	silence  silence
 	duplex   bool // the answer began before the request was over
 	finished bool
 	marks    [2]string // record and instance, as they stand in the answer's header
@@ -54,6 +56,7 @@ type exchangeKey struct{}
 
 func (g *Gateway) newExchange(w http.ResponseWriter, r *http.Request, rt *route, path string) *exchange {
 	x := &exchange{g: g, w: w, r: r, route: rt, path: path, start: g.opt.Now()}
+	x.silence.limit = time.Duration(rt.Gateway.Timeout)
 	x.trace = traceOf(r.Header)
 	x.ticket, x.denied = g.rec.Admit(r.Context(), records.Intent{Service: rt.Service, Method: r.Method, Path: path, TraceID: x.trace.id(),
 		StartedAt: x.start, Header: r.Header})
@@ -117,6 +120,7 @@ func (x *exchange) leave() {
 // forward sends the request on and the answer back: directly when the request is plain and short, else over the ReverseProxy.
 func (x *exchange) forward() {
 	x.g.wake()
+	x.silence.begins()
 	if x.direct() {
 		x.forwardDirectly()
 		return
@@ -179,6 +183,9 @@ func (x *exchange) finish() {
 		return
 	}
 	x.finished = true
+	if x.overlong() {
+		x.hangUp()
+	}
 	x.call.OnAbort(nil) // the client's connection may be another request's from now on
 	if x.request != nil {
 		x.request.finish()

@@ -72,11 +72,11 @@ type Gateway struct {
 
 	watch watch
 
-	leave  leave
-	table  *table
-	counts sync.Map         // *counts by service
-	mu     sync.Mutex       // one writer of the table and of loads
-	loads  map[string]*load // by instance, also of those that are on their way out
+	leave    leave
+	table    *table
+	services sync.Map         // *service by name
+	mu       sync.Mutex       // one writer of the table and of loads
+	loads    map[string]*load // by instance, also of those that are on their way out
 }
 
 // New returns a gateway without routes.
@@ -100,10 +100,9 @@ func New(rec Recorder, opt Options) *Gateway {
 // An error tells which record setting is not understood; the route is in force nevertheless, and recorded without bodies.
 func (g *Gateway) SetRoute(r Route) error {
 	err := g.rec.Configure(r.Service, r.Record)
-	g.counts.LoadOrStore(r.Service, new(counts))
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.swap(r.Service, newRoute(r, g.loadOf))
+	g.swap(r.Service, newRoute(r, g.serviceOf(r.Service), g.loadOf))
 	if err != nil {
 		return fmt.Errorf("set route: %w", err)
 	}
@@ -115,7 +114,7 @@ func (g *Gateway) RemoveRoute(service string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.swap(service, nil)
-	g.counts.Delete(service)
+	g.services.Delete(service)
 }
 
 // swap puts a service's new route in force, nil for none, then retires the instances that no route names any more. A request
@@ -200,9 +199,11 @@ func (x *exchange) serve() {
 		x.deny()
 		return
 	}
-	if x.pickTarget() {
+	switch {
+	case !x.allowed(): // and answered
+	case x.pickTarget():
 		x.forward()
-	} else {
+	default:
 		x.refuse()
 	}
 }

@@ -19,6 +19,8 @@ type Problem struct {
 	Service string `json:"service,omitempty"`
 	Reason  string `json:"reason,omitempty"`
 	Record  string `json:"record,omitempty"` // id of the exchange
+
+	wait time.Duration // what Retry-After tells, where it is known; else retryAfter
 }
 
 // retryAfter is what a client is told to wait, in full seconds, when trying again makes sense.
@@ -37,13 +39,19 @@ func (p Problem) write(w http.ResponseWriter, retry bool) []byte {
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	if retry {
-		h.Set("Retry-After", strconv.Itoa(int(retryAfter/time.Second)))
+		h.Set("Retry-After", strconv.Itoa(p.seconds()))
 	}
 	w.WriteHeader(p.Status)
 	if _, err := w.Write(body); err != nil {
 		return body // the client has gone, or the method has no body; the record says so either way
 	}
 	return body
+}
+
+// seconds is how long to wait: whole ones, at least one, and an hour at the most.
+func (p Problem) seconds() int {
+	wait := min(max(p.wait, retryAfter), time.Hour)
+	return int((wait + time.Second - 1) / time.Second)
 }
 
 func notFound(w http.ResponseWriter, code, service, detail string) {
@@ -93,6 +101,10 @@ func proxyFailed(_ http.ResponseWriter, r *http.Request, err error) {
 // fail answers in place of the instance, with what err says.
 func (x *exchange) fail(err error) {
 	x.failure = err
+	if x.overlong() {
+		x.tooLarge()
+		return
+	}
 	if x.clientGone() {
 		panic(http.ErrAbortHandler) // nobody is there to be answered; finish still runs
 	}
@@ -116,15 +128,15 @@ func (x *exchange) failed(err error) (p Problem, retry bool) {
 	case x.wasCut():
 		return Problem{Status: http.StatusServiceUnavailable, Code: "instance_stopping",
 			Reason: "the instance was stopped before it answered"}, true
+	case isTimeout(err):
+		return Problem{Status: http.StatusGatewayTimeout, Code: "upstream_timeout",
+			Reason: x.target.Instance + " did not answer in time"}, false
 	case x.request != nil && x.request.readError() != nil:
 		return Problem{Status: http.StatusBadRequest, Code: "bad_request_body",
 			Reason: "the request body broke off or is malformed"}, false
 	case neverReached(err):
 		return Problem{Status: http.StatusBadGateway, Code: "instance_unreachable",
 			Reason: "no connection to " + x.target.Instance}, true
-	case isTimeout(err):
-		return Problem{Status: http.StatusGatewayTimeout, Code: "upstream_timeout",
-			Reason: x.target.Instance + " did not answer in time"}, false
 	default:
 		return Problem{Status: http.StatusBadGateway, Code: "upstream_error",
 			Reason: x.target.Instance + " closed the connection or sent no valid answer"}, false

@@ -65,7 +65,7 @@ func modifyResponse(res *http.Response) error {
 	}
 	x.g.lastAnswer(x.w) // 1xx answers have cleared what was set before
 	if res.Body != http.NoBody {
-		x.response = &responseBody{ReadCloser: res.Body, of: res, flush: x.flush}
+		x.response = &responseBody{ReadCloser: res.Body, of: res, past: &x.silence, flush: x.flush}
 		x.response.capture.init(x, res.ContentLength)
 		if streams(res.ContentLength, res.Header) {
 			x.response.watchChunks(x)
@@ -77,6 +77,7 @@ func modifyResponse(res *http.Response) error {
 
 // began notes the head of the instance's answer.
 func (x *exchange) began(status int, header http.Header) {
+	x.silence.ends()
 	x.status, x.header = status, header
 	x.first = x.g.opt.Now().Sub(x.start)
 	delete(header, HeaderRecord)

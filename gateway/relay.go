@@ -19,6 +19,7 @@ func (x *exchange) Inform(status int, header http.Header) {
 	if !x.r.ProtoAtLeast(1, 1) {
 		return
 	}
+	x.silence.begins() // anew
 	h := x.w.Header()
 	share(h, header)
 	x.w.WriteHeader(status)
@@ -64,7 +65,9 @@ func (x *exchange) copy(live bool) {
 		if live && !x.call.Ready() && x.flush() != nil {
 			panic(http.ErrAbortHandler)
 		}
+		x.silence.begins()
 		p, err := x.call.Next()
+		x.silence.ends()
 		if err == io.EOF {
 			x.answered.eof = true
 			return

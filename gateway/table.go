@@ -26,22 +26,58 @@ func (t *table) find(service string) *route {
 // route is a Route with what is needed to choose among its targets.
 type route struct {
 	Route
-	loads []*load // of Targets, in their order
-	next  atomic.Uint32
+	service *service
+	loads   []*load // of Targets, in their order
+	next    atomic.Uint32
 }
 
-func newRoute(r Route, loadOf func(instance string) *load) *route {
-	rt := &route{Route: r}
+func newRoute(r Route, s *service, loadOf func(instance string) *load) *route {
+	rt := &route{Route: r, service: s}
 	for _, t := range r.Targets {
 		rt.loads = append(rt.loads, loadOf(t.Instance))
 	}
+	rt.easeIn()
 	return rt
 }
 
-// pick enters x on the next target in turn that is not the one at avoid. ok is false when none takes it.
+// easeIn makes instances that nothing was sent to yet count as busy as the least busy of the others.
+func (r *route) easeIn() {
+	least, fresh := int32(-1), 0
+	for _, l := range r.loads {
+		if !l.used.Load() {
+			fresh++
+		} else if n := l.busy.Load(); least < 0 || n < least {
+			least = n
+		}
+	}
+	if fresh == 0 || least <= 0 {
+		return
+	}
+	for _, l := range r.loads {
+		if !l.used.Load() {
+			l.eases.Store(least)
+		}
+	}
+}
+
+// pick enters x on the target on which the least runs, the next in turn among equals, and not the one at avoid. ok is false when none
+// takes it.
 func (r *route) pick(x *exchange, avoid string) (target Target, l *load, ok bool) {
 	n := len(r.Targets)
-	start := int(r.next.Add(1) - 1)
+	if n == 0 {
+		return Target{}, nil, false
+	}
+	start := int(r.next.Add(1)-1) % n
+	for tries := 0; tries < 3; tries++ {
+		k := r.leastBusy(start, avoid)
+		if k < 0 {
+			return Target{}, nil, false
+		}
+		if r.loads[k].enter(x) {
+			return r.Targets[k], r.loads[k], true
+		}
+	}
+	// The least busy ones were retired as they were chosen: the table is being replaced, so anyone who takes it will do.
 	for i := range n {
 		k := (start + i) % n
 		if r.Targets[k].Addr != avoid && r.loads[k].enter(x) {
@@ -49,4 +85,24 @@ func (r *route) pick(x *exchange, avoid string) (target Target, l *load, ok bool
 		}
 	}
 	return Target{}, nil, false
+}
+
+// leastBusy is the index of the target to choose, from start on; -1 when there is none. An idle one is not compared with others.
+func (r *route) leastBusy(start int, avoid string) int {
+	best, least := -1, int32(0)
+	for i := range r.loads {
+		k := (start + i) % len(r.loads)
+		l := r.loads[k]
+		if r.Targets[k].Addr == avoid || l.closed.Load() {
+			continue
+		}
+		n := l.weight()
+		if n == 0 {
+			return k
+		}
+		if best < 0 || n < least {
+			best, least = k, n
+		}
+	}
+	return best
 }

@@ -6,14 +6,27 @@ import "sync/atomic"
 // above, or not at all though the client waited.
 type Traffic struct{ Requests, Errors int64 }
 
-type counts struct{ requests, errors atomic.Int64 }
+// service is what the gateway keeps of a service, whatever its routes are.
+type service struct {
+	requests, errors atomic.Int64
+	refused          refusalCounts
+}
+
+// serviceOf returns a service, a new one when it is not known.
+func (g *Gateway) serviceOf(name string) *service {
+	if s, ok := g.services.Load(name); ok {
+		return s.(*service)
+	}
+	s, _ := g.services.LoadOrStore(name, new(service))
+	return s.(*service)
+}
 
 // Traffic is what every service has been asked.
 func (g *Gateway) Traffic() map[string]Traffic {
 	all := map[string]Traffic{}
-	g.counts.Range(func(service, c any) bool {
-		n := c.(*counts)
-		all[service.(string)] = Traffic{n.requests.Load(), n.errors.Load()}
+	g.services.Range(func(name, s any) bool {
+		n := s.(*service)
+		all[name.(string)] = Traffic{n.requests.Load(), n.errors.Load()}
 		return true
 	})
 	return all
@@ -21,11 +34,7 @@ func (g *Gateway) Traffic() map[string]Traffic {
 
 // count adds an exchange that has ended.
 func (x *exchange) count() {
-	c, ok := x.g.counts.Load(x.route.Service)
-	if !ok {
-		return // the service was removed meanwhile
-	}
-	n := c.(*counts)
+	n := x.route.service
 	n.requests.Add(1)
 	if x.status >= 500 || x.status == 0 && !x.clientGone() {
 		n.errors.Add(1)

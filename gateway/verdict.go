@@ -11,6 +11,7 @@ import (
 // outcome is everything that says how an exchange ended.
 type outcome struct {
 	refused    bool  // no target
+	declined   bool  // by a rule of the service's
 	cut        bool  // by a drain or the gateway's end
 	clientGone bool  // the client's connection ended
 	head       bool  // an answer of the instance's began
@@ -22,7 +23,7 @@ type outcome struct {
 
 func (x *exchange) outcome() outcome {
 	o := outcome{
-		refused: x.refused, failure: x.failure,
+		refused: x.refused, declined: x.declined, failure: x.failure,
 		cut:        x.wasCut(),
 		clientGone: x.r.Context().Err() != nil,
 		head:       x.status != 0 && x.own == nil,
@@ -43,12 +44,18 @@ func (x *exchange) outcome() outcome {
 // verdict names the end. An answer that was read to its end is complete, whatever happened to the request's rest.
 func verdict(o outcome) records.End {
 	switch {
+	case o.declined:
+		return records.EndRefused
 	case o.refused:
 		return records.EndUnavailable
 	case o.failure == nil && o.head && o.whole:
 		return records.EndComplete
+	case errors.Is(o.request, errBodyTooLarge):
+		return records.EndRefused
 	case o.cut:
 		return records.EndShutdown
+	case errors.Is(o.failure, errSilent) || errors.Is(o.response, errSilent):
+		return records.EndTimeout
 	case o.clientGone || o.failure != nil && o.request != nil:
 		return records.EndClientAbort
 	case isTimeout(o.failure) || isTimeout(o.response):

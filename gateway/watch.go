@@ -35,21 +35,24 @@ func (g *Gateway) look() {
 
 // glance looks after every running request and reports whether there is one.
 func (g *Gateway) glance() bool {
-	busy := false
+	busy, now := false, g.opt.Now()
 	for _, l := range g.allLoads() {
-		busy = l.lookAfter() || busy
+		busy = l.lookAfter(now) || busy
 	}
 	return busy
 }
 
 // lookAfter reports whether anything runs on the instance.
-func (l *load) lookAfter() bool {
+func (l *load) lookAfter(now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for x := range l.open {
 		x.glances++
 		if x.glances == 2 {
 			x.takesLong()
+		}
+		if x.silence.over(now) {
+			x.call.Abort(errSilent)
 		}
 	}
 	return len(l.open) > 0
