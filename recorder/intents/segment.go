@@ -59,6 +59,12 @@ func (s *slot) begin(number uint64) error {
 	return s.put(appendHeader(nil, number))
 }
 
+// empty makes the slot no segment.
+func (s *slot) empty() error {
+	s.used = 0
+	return s.put(make([]byte, headerSize))
+}
+
 func (s *slot) room() int { return segmentSize - s.used }
 
 // put appends b, which must fit.

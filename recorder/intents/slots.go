@@ -90,12 +90,12 @@ func (s *slots) recovered() {
 }
 
 // release frees the oldest segments in which nothing is open. One after an open one stays: it tells what became of that one's
-// other intents.
+// other intents. For the same reason a freed one is emptied at once: those after it may be overwritten before it is.
 func (s *slots) release() {
 	for len(s.live) > 1 && s.live[0].count == 0 {
 		one := s.live[0]
 		s.live = slices.Delete(s.live, 0, 1)
-		if len(s.free) < firstSlots {
+		if len(s.free) < firstSlots && one.empty() == nil {
 			s.free = append(s.free, one)
 		} else if err := one.remove(); err != nil {
 			s.log.Warn("file of intents not removed", "file", one.path, "error", err)
