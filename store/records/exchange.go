@@ -119,12 +119,38 @@ type Part struct {
 	SHA256      [32]byte `json:"-"`
 }
 
-// Ledger accounts for every exchange since the daemon started:
+// Ledger accounts for every exchange:
 // Accepted = Recorded + the sum of Dropped + InFlight.
 type Ledger struct {
 	Accepted int64            `json:"accepted"`
 	Recorded int64            `json:"recorded"`
 	InFlight int64            `json:"in_flight"`
-	Dropped  map[string]int64 `json:"dropped,omitempty"` // by reason: queue_full, disk, redaction …
+	Dropped  map[string]int64 `json:"dropped,omitempty"` // by reason: queue_full, disk, crash …
 	NoBody   int64            `json:"no_body,omitempty"` // recorded, but without bodies, under pressure
+	// Refused are requests that were answered 503 because they could not be recorded, by reason. Those refused before an
+	// instance saw them were never accepted.
+	Refused map[string]int64 `json:"refused,omitempty"`
+	// Unlisted were accepted when the list of intents could not be written: had the daemon been killed, they would be missing
+	// here.
+	Unlisted int64 `json:"unlisted,omitempty"`
+}
+
+// Add adds another account to l. The maps of l are changed in place.
+func (l *Ledger) Add(o Ledger) {
+	l.Accepted += o.Accepted
+	l.Recorded += o.Recorded
+	l.InFlight += o.InFlight
+	l.NoBody += o.NoBody
+	l.Unlisted += o.Unlisted
+	addCounts(&l.Dropped, o.Dropped)
+	addCounts(&l.Refused, o.Refused)
+}
+
+func addCounts(sum *map[string]int64, more map[string]int64) {
+	if len(more) > 0 && *sum == nil {
+		*sum = make(map[string]int64, len(more))
+	}
+	for reason, n := range more {
+		(*sum)[reason] += n
+	}
 }
