@@ -1,11 +1,11 @@
-// Package where is the language of `--where`: conditions on JSON values in the bodies of a record.
+// Package match is the language of `--where`: conditions on JSON values in the bodies of a record.
 //
 //	$.result.label == "spam" and $.result.score < 0.6
 //	request.$.items[*].name contains "cat" or not (response.$.error exists)
 //
 // A path that begins with $ is of the response; request.$ and response.$ name the side. A path may name several values
 // ([*], or a body of several documents): a comparison holds when it holds for any of them, and does not when there is none.
-package where
+package match
 
 import (
 	"fmt"
