@@ -83,6 +83,7 @@ func renderMessageFull(m records.Message) RecordMessageFull {
 	if !utf8.Valid(m.Body) {
 		out.Body, out.BodyEncoding = base64.StdEncoding.EncodeToString(m.Body), BodyBase64
 	}
+	renderStreams(&out, m)
 	return out
 }
 

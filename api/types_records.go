@@ -93,6 +93,11 @@ type RecordMessageFull struct {
 	Omitted      bool        `json:"omitted" doc:"Bodies are not kept for this service, or were dropped under pressure"`
 	Body         string      `json:"body"`
 	BodyEncoding string      `json:"body_encoding" enum:"text,base64"`
+
+	Trailer http.Header   `json:"trailer,omitempty"`
+	Chunks  []RecordChunk `json:"chunks,omitempty" doc:"Of a body that streamed: when each piece passed"`
+	Frames  []RecordFrame `json:"frames,omitempty" doc:"Of a WebSocket; the body is their payloads, one after the other"`
+	Parts   []RecordPart  `json:"parts,omitempty" doc:"Of a multipart body"`
 }
 
 // RecordStats is the document of `GET /api/v1/records/stats`: what is kept, and what the recorder has accounted for

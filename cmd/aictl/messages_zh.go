@@ -13,6 +13,7 @@ var messagesZH = sync.OnceValue(func() map[string]string {
 		maps.Copy(all, part)
 	}
 	maps.Copy(all, routesZH())
+	maps.Copy(all, streamsZH())
 	return all
 })
 

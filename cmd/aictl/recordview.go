@@ -123,6 +123,7 @@ func (a *app) writeSide(b *strings.Builder, title string, m api.RecordMessageFul
 		}
 	}
 	if m.Omitted {
+		a.writeStream(b, m, nil)
 		fmt.Fprintf(b, "\n  %s\n", a.out.paint(dim, a.t("the body was not kept")))
 		return nil
 	}
@@ -130,7 +131,8 @@ func (a *app) writeSide(b *strings.Builder, title string, m api.RecordMessageFul
 	if err != nil {
 		return err
 	}
-	if len(content) > 0 {
+	a.writeStream(b, m, content)
+	if len(content) > 0 && len(m.Frames) == 0 {
 		fmt.Fprintf(b, "\n%s", indent(a.readable(m.Header, content, m.BodyEncoding == api.BodyBase64)))
 	}
 	if m.Truncated {
