@@ -9,6 +9,7 @@ import (
 
 	"aictl/deploy"
 	"aictl/gateway"
+	"aictl/interchange"
 	"aictl/services"
 	"aictl/store"
 	"aictl/store/records"
@@ -99,21 +100,23 @@ type Info interface {
 
 // Deps is what a Server works with. Every field but those that say what nil means is needed.
 type Deps struct {
-	Services Services
-	Deploys  Deploys
-	History  History
-	Logs     Logs
-	Records  Records
-	Recorder Recorder
-	Events   Events
-	Info     Info
-	Config   Config
-	Hooks    func() services.HookCounts        // how hooks ended; nil: no counts
-	Traffic  func() map[string]gateway.Traffic // by service; nil: no counts
-	Token    string                            // bearer token of callers that do not come through the unix socket
-	Kinds    []Kind                            // errors of packages that api does not know
-	Logger   *slog.Logger                      // nil: slog.Default
-	Now      func() time.Time                  // nil: time.Now
+	Services  Services
+	Deploys   Deploys
+	History   History
+	Logs      Logs
+	Records   Records
+	Recorder  Recorder
+	Ingest    interchange.Store // where posted records go
+	Events    Events
+	Info      Info
+	Config    Config
+	Hooks     func() services.HookCounts        // how hooks ended; nil: no counts
+	Retention func() time.Duration              // how long records are kept; nil, and 0: for ever
+	Traffic   func() map[string]gateway.Traffic // by service; nil: no counts
+	Token     string                            // bearer token of callers that do not come through the unix socket
+	Kinds     []Kind                            // errors of packages that api does not know
+	Logger    *slog.Logger                      // nil: slog.Default
+	Now       func() time.Time                  // nil: time.Now
 }
 
 func (d *Deps) check() error {
@@ -129,12 +132,16 @@ func (d *Deps) check() error {
 	need(d.Logs != nil, "Logs")
 	need(d.Records != nil, "Records")
 	need(d.Recorder != nil, "Recorder")
+	need(d.Ingest != nil, "Ingest")
 	need(d.Events != nil, "Events")
 	need(d.Info != nil, "Info")
 	need(d.Config != nil, "Config")
 	need(d.Token != "", "Token")
 	if d.Hooks == nil {
 		d.Hooks = func() services.HookCounts { return services.HookCounts{} }
+	}
+	if d.Retention == nil {
+		d.Retention = func() time.Duration { return 0 }
 	}
 	if d.Traffic == nil {
 		d.Traffic = func() map[string]gateway.Traffic { return nil }

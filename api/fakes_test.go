@@ -35,6 +35,7 @@ type backend struct {
 	steps    []store.Step
 	releases []store.Release
 	records  []records.Exchange
+	posted   map[string]*records.Exchange // by id
 	warnings []string
 	events   chan deploy.Event
 	calls    []string
@@ -228,7 +229,7 @@ func (b *backend) Healthy(context.Context) error { return b.note("healthy") }
 func newServer(t testing.TB, b *backend) *Server {
 	t.Helper()
 	s, err := New(Deps{
-		Services: b, Deploys: b, History: b, Logs: logReader{b}, Records: recordReader{b}, Recorder: b, Info: b, Events: &b.happened, Config: b,
+		Services: b, Deploys: b, History: b, Logs: logReader{b}, Records: recordReader{b}, Recorder: b, Ingest: postbox{b}, Info: b, Events: &b.happened, Config: b,
 		Token: testToken, Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return testNow },
 	})
 	if err != nil {

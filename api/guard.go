@@ -102,7 +102,7 @@ func (s *Server) authorize(next http.Handler) http.Handler {
 // gone when the handler runs, which may take as long as a service needs to stop.
 func (s *Server) limitBody(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Body == nil || r.ContentLength == 0 {
+		if r.Body == nil || r.ContentLength == 0 || streamed[r.Method+" "+r.URL.Path] {
 			next.ServeHTTP(w, r)
 			return
 		}

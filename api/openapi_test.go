@@ -61,7 +61,7 @@ func TestOpenAPINamesEveryRoute(t *testing.T) {
 		GET:/api/v1/services GET:/api/v1/services/{name} GET:/api/v1/services/{name}/releases
 		GET:/api/v1/services/{name}/runs GET:/api/v1/services/{name}/runs/{id} GET:/api/v1/version
 		GET:/healthz GET:/metrics
-		POST:/api/v1/actions POST:/api/v1/config/diff POST:/api/v1/config/reload POST:/api/v1/deploys POST:/api/v1/deploys/preview POST:/api/v1/deploys/{id}/cancel POST:/api/v1/services/{name}/rollback POST:/api/v1/services/{name}/run`)
+		POST:/api/v1/actions POST:/api/v1/config/diff POST:/api/v1/config/reload POST:/api/v1/deploys POST:/api/v1/deploys/preview POST:/api/v1/deploys/{id}/cancel POST:/api/v1/records POST:/api/v1/services/{name}/rollback POST:/api/v1/services/{name}/run`)
 	for i := range want {
 		want[i] = strings.Replace(want[i], ":", " ", 1)
 	}

@@ -36,6 +36,7 @@ func (s *Server) routes() {
 	stream[Event](s, "/events", services, "events", "The last 1000 things that happened to services and deploys, and new ones as they come", s.events)
 
 	get(s, "/records", records, "listRecords", "Records without headers and bodies, newest first", s.listRecords)
+	s.postRecordsRoute("/records", records)
 	get(s, "/records/stats", records, "recordStats", "What is kept, and what the recorder has accounted for", s.recordStats)
 	get(s, "/records/{id}", records, "getRecord", "One record with headers and bodies", s.getRecord)
 

@@ -2,6 +2,7 @@ package recorder
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -29,6 +30,10 @@ func (r *Recorder) Post(ctx context.Context, xs []*records.Exchange) (fates []er
 	settled := make(chan error, len(xs))
 	waiting := 0
 	for i, x := range xs {
+		if i > 0 && errors.Is(fates[i-1], records.ErrNoRoom) {
+			fates[i] = fates[i-1] // one has waited for all that follow
+			continue
+		}
 		if items[i], fates[i] = r.takePosted(ctx, x, settled); fates[i] == nil {
 			waiting++
 		}
@@ -65,10 +70,11 @@ func (r *Recorder) takePosted(ctx context.Context, x *records.Exchange, settled 
 		return nil, err
 	}
 	it := &item{x: x, service: s, policy: p, bytes: bytes, settled: settled}
-	s.book.accept()
+	r.acceptPosted(it)
 	if !r.queue.push(it) {
 		r.mem.release(bytes)
-		s.book.settle(DropShutdown, false)
+		it.dropped = DropShutdown
+		r.book(it)
 		return nil, fmt.Errorf("%w: aictl is stopping", records.ErrNoRoom)
 	}
 	return it, nil

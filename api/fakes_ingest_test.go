@@ -1,0 +1,42 @@
+package api
+
+import (
+	"context"
+
+	"aictl/store/records"
+)
+
+// postbox takes posted records into the backend.
+type postbox struct{ *backend }
+
+func (p postbox) Known(_ context.Context, id string) (bool, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.posted[id] != nil, p.fault["known"]
+}
+
+func (p postbox) Post(_ context.Context, xs []*records.Exchange) ([]error, error) {
+	if err := p.note("post"); err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	fates := make([]error, len(xs))
+	for i, x := range xs {
+		switch {
+		case p.posted[x.ID] != nil:
+			fates[i] = records.ErrStored
+		case x.Service == "off":
+			fates[i] = records.ErrOff
+		default:
+			fates[i] = p.fault["commit"]
+		}
+		if fates[i] == nil {
+			if p.posted == nil {
+				p.posted = map[string]*records.Exchange{}
+			}
+			p.posted[x.ID] = x
+		}
+	}
+	return fates, nil
+}
