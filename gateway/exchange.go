@@ -47,6 +47,7 @@ type exchange struct {
 	declined bool // by a rule of the service's; see refusal
 	silence  silence
 	duplex   bool // the answer began before the request was over
+	lot      lot
 	finished bool
 	marks    [2]string // record and instance, as they stand in the answer's header
 	glances  int       // of the watch; under load.mu
@@ -82,7 +83,7 @@ func exchangeOf(ctx context.Context) *exchange {
 // pickTarget enters x on a target and reports whether there is one. A route whose targets have just been retired is looked up again.
 func (x *exchange) pickTarget() bool {
 	for {
-		target, l, ok := x.route.pick(x, "")
+		target, l, ok := x.choose(x.route, "")
 		if ok {
 			x.target, x.load = target, l
 			return true
@@ -101,7 +102,7 @@ func (x *exchange) retarget() bool {
 	if rt == nil {
 		return false
 	}
-	target, l, ok := rt.pick(x, x.target.Addr)
+	target, l, ok := x.choose(rt, x.target.Addr)
 	if !ok {
 		return false
 	}
@@ -194,6 +195,7 @@ func (x *exchange) finish() {
 		x.ticket.End(x.record())
 	}
 	x.count()
+	x.tally()
 	x.leave()
 }
 

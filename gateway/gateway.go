@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httputil"
 	"sync"
@@ -33,12 +34,13 @@ type Ticket = interface {
 type Options struct {
 	Logger            *slog.Logger
 	Now               func() time.Time
-	DialTimeout       time.Duration // to an instance; default 2 s
-	ReadHeaderTimeout time.Duration // for a client's request head; default 10 s
-	IdleTimeout       time.Duration // of a client's connection between requests; default 2 min
-	StopTimeout       time.Duration // how long Serve waits for running requests at its end; default 10 s
-	Linger            time.Duration // how long connections without a request stay open after Leave; default 5 s
-	MaxHeaderBytes    int           // of a request head; default 64 KiB
+	Rand              func() float64 // from 0 to below 1; draws the side of a canary. Must be safe for concurrent use
+	DialTimeout       time.Duration  // to an instance; default 2 s
+	ReadHeaderTimeout time.Duration  // for a client's request head; default 10 s
+	IdleTimeout       time.Duration  // of a client's connection between requests; default 2 min
+	StopTimeout       time.Duration  // how long Serve waits for running requests at its end; default 10 s
+	Linger            time.Duration  // how long connections without a request stay open after Leave; default 5 s
+	MaxHeaderBytes    int            // of a request head; default 64 KiB
 }
 
 func (o Options) withDefaults() Options {
@@ -47,6 +49,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Rand == nil {
+		o.Rand = rand.Float64
 	}
 	setDefault(&o.DialTimeout, 2*time.Second)
 	setDefault(&o.ReadHeaderTimeout, 10*time.Second)
@@ -102,7 +107,9 @@ func (g *Gateway) SetRoute(r Route) error {
 	err := g.rec.Configure(r.Service, r.Record)
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.swap(r.Service, newRoute(r, g.serviceOf(r.Service), g.loadOf))
+	rt := newRoute(r, g.serviceOf(r.Service), g.loadOf)
+	rt.addCanary(g.table.find(r.Service), g.loadOf)
+	g.swap(r.Service, rt)
 	if err != nil {
 		return fmt.Errorf("set route: %w", err)
 	}
@@ -123,20 +130,24 @@ func (g *Gateway) RemoveRoute(service string) {
 func (g *Gateway) swap(service string, next *route) {
 	t, old := g.table, g.table.find(service)
 	if next != nil {
-		for k, target := range next.Targets {
-			t.named[target.Instance]++
-			delete(t.leaving, target.Instance)
-			next.loads[k].revive()
+		for _, part := range next.parts() {
+			for k, target := range part.Targets {
+				t.named[target.Instance]++
+				delete(t.leaving, target.Instance)
+				part.loads[k].revive()
+			}
 		}
 		t.routes.Store(service, next)
 	} else {
 		t.routes.Delete(service)
 	}
 	if old != nil {
-		for _, target := range old.Targets {
-			if t.named[target.Instance]--; t.named[target.Instance] == 0 {
-				delete(t.named, target.Instance)
-				t.leaving[target.Instance] = true
+		for _, part := range old.parts() {
+			for _, target := range part.Targets {
+				if t.named[target.Instance]--; t.named[target.Instance] == 0 {
+					delete(t.named, target.Instance)
+					t.leaving[target.Instance] = true
+				}
 			}
 		}
 	}

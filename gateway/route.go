@@ -11,6 +11,8 @@ type Route struct {
 	Never   bool   // no instance will ever serve: the answer is 404
 	Record  configs.Record
 	Gateway configs.Gateway
+	Canary  *Canary // nil: all requests go to Targets
+	Shadow  *Shadow // nil: no copies
 }
 
 // Target is one healthy instance.

@@ -29,6 +29,7 @@ type route struct {
 	service *service
 	loads   []*load // of Targets, in their order
 	next    atomic.Uint32
+	trial   *trial // nil without a canary
 }
 
 func newRoute(r Route, s *service, loadOf func(instance string) *load) *route {

@@ -67,7 +67,7 @@ func (m *Manager) spawn(ctx context.Context, name string) error {
 	if i := m.liveJob(name); i != nil {
 		return m.startJob(ctx, i, store.TriggerUser)
 	}
-	return m.results(m.Keeper.StartAll(ctx, m.liveIDs(name)))
+	return m.results(m.Keeper.StartAll(ctx, m.runIDs(name)))
 }
 
 // rebase moves instances that do not run, and whose port a stranger has taken meanwhile, to another port.
@@ -144,7 +144,7 @@ func (m *Manager) Stop(ctx context.Context, name string) error {
 	if err := m.want(ctx, name, store.WantedStopped); err != nil {
 		return err
 	}
-	ids := m.liveIDs(name)
+	ids := m.runIDs(name)
 	m.askRun(ctx, store.EndingStop, ids...)
 	m.drainAll(ctx, ids)
 	err = m.results(m.Keeper.StopAll(ctx, ids, true))

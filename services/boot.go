@@ -43,6 +43,8 @@ type stored struct {
 	svc  store.Service
 	rows []store.Instance
 	rel  *store.Release // the live one, nil without
+
+	trials trials // of all services
 }
 
 // stored reads all services at once: a query for each would take longer than to start them.
@@ -59,13 +61,17 @@ func (m *Manager) stored(ctx context.Context) ([]stored, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read releases: %w", err)
 	}
+	trials, err := m.storedTrials(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read canaries and shadows: %w", err)
+	}
 	rowsOf := map[string][]store.Instance{}
 	for _, row := range rows {
 		rowsOf[row.Service] = append(rowsOf[row.Service], row)
 	}
 	all := make([]stored, len(services))
 	for k, svc := range services {
-		all[k] = stored{svc: svc, rows: rowsOf[svc.Name]}
+		all[k] = stored{svc: svc, rows: rowsOf[svc.Name], trials: trials}
 		if rel, ok := live[svc.Name]; ok {
 			all[k].rel = &rel
 		}
@@ -85,7 +91,7 @@ func (m *Manager) bootAll(ctx context.Context, all []stored) map[string]bool {
 	known := map[string]bool{}
 	for _, s := range all {
 		for _, row := range s.rows {
-			if row.Live {
+			if row.Live || s.trials.keeps(row) {
 				known[row.ID] = true
 			}
 		}
@@ -119,7 +125,7 @@ func (m *Manager) bootSome(ctx context.Context, batch []stored) error {
 		defer m.locks.lock(s.svc.Name)()
 		start, err := m.takeUp(ctx, s)
 		if failed(s.svc.Name, err); err == nil {
-			specs[start] = append(specs[start], m.liveSpecs(s.svc.Name)...)
+			specs[start] = append(append(specs[start], m.liveSpecs(s.svc.Name)...), m.trialSpecs(s.svc.Name)...)
 		}
 	}
 	for start, some := range specs {
@@ -145,10 +151,16 @@ func (m *Manager) takeUp(ctx context.Context, s stored) (start bool, err error) 
 			live = append(live, row)
 			continue
 		}
+		if s.trials.keeps(row) {
+			continue
+		}
 		m.log.Info("removing a slot left by an unfinished deploy or trial", "instance", row.ID)
 		if err := m.discard(ctx, row.ID); err != nil {
 			return false, err
 		}
+	}
+	if err := m.takeUpTrials(ctx, s); err != nil {
+		return false, err
 	}
 	switch {
 	case s.svc.Release == "" || len(live) == 0:
@@ -213,7 +225,10 @@ func (m *Manager) bootStart(ctx context.Context, name string) error {
 	if err := m.rebase(ctx, svc, rel); err != nil {
 		return err
 	}
-	return m.apply(ctx, svc, rel, m.liveRows(name), true)
+	if err := m.apply(ctx, svc, rel, m.liveRows(name), true); err != nil {
+		return err
+	}
+	return m.results(m.Keeper.StartAll(ctx, m.trialIDs(name, store.PurposeCanary, store.PurposeShadow)))
 }
 
 // removeUnknown takes from the keeper what no service owns.
@@ -346,7 +361,7 @@ func policyOf(h configs.Health) *health.Policy {
 func (m *Manager) discard(ctx context.Context, id string) error {
 	m.mu.Lock()
 	if i, ok := m.instances[id]; ok {
-		i.Live, i.asked = false, i.status.PID != 0
+		i.Live, i.Purpose, i.asked = false, store.PurposeNone, i.status.PID != 0
 		m.publish(i.Service)
 	}
 	m.mu.Unlock()

@@ -23,6 +23,17 @@ const (
 	EventServiceScaled  EventKind = "service.scaled"
 	EventServiceRemoved EventKind = "service.removed"
 
+	EventCanaryStarted   EventKind = "canary.started"
+	EventCanaryChanged   EventKind = "canary.changed"   // another weight or header
+	EventCanaryUnhealthy EventKind = "canary.unhealthy" // it has no healthy instance: all requests go to the live release
+	EventCanaryHealthy   EventKind = "canary.healthy"   // it has one again
+	EventCanaryPromoted  EventKind = "canary.promoted"
+	EventCanaryEnded     EventKind = "canary.ended"
+
+	EventShadowStarted EventKind = "shadow.started"
+	EventShadowChanged EventKind = "shadow.changed"
+	EventShadowEnded   EventKind = "shadow.ended"
+
 	// Events of the daemon itself, about no service.
 	EventConfigApplied EventKind = "config.applied"
 	EventConfigRefused EventKind = "config.refused"

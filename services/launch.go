@@ -19,7 +19,7 @@ import (
 const settle = 250 * time.Millisecond
 
 // Launch starts n candidates of a release beside whatever runs. They get no requests until Switch. What could not be
-// started is taken back.
+// started is taken back. Healthy instances of a canary of that release are among them as they are: they need no start.
 func (m *Manager) Launch(ctx context.Context, name, release string, n int) ([]store.Instance, error) {
 	defer m.locks.lock(name)()
 	svc, rel, err := m.load(ctx, name, release)
@@ -31,7 +31,8 @@ func (m *Manager) Launch(ctx context.Context, name, release string, n int) ([]st
 		return nil, err
 	}
 	m.remember(svc)
-	rows, err := m.allot(ctx, name, release, n, false, !man.Job())
+	adopted := m.adoptable(name, release, n)
+	rows, err := m.allot(ctx, name, release, n-len(adopted), false, !man.Job())
 	if err == nil {
 		err = m.apply(ctx, svc, rel, rows, !man.Job())
 	}
@@ -43,7 +44,7 @@ func (m *Manager) Launch(ctx context.Context, name, release string, n int) ([]st
 	if err != nil {
 		return nil, errors.Join(err, m.discardAll(context.WithoutCancel(ctx), rows))
 	}
-	return rows, nil
+	return append(adopted, rows...), nil
 }
 
 func (m *Manager) load(ctx context.Context, name, release string) (store.Service, store.Release, error) {
@@ -246,7 +247,7 @@ func (m *Manager) Launched(id string) time.Time {
 }
 
 // Switch makes a release live: its candidates get all new requests from one moment to the next. It returns the
-// instances that were live before, still running, for Retire. A candidate that is not healthy any more is an error.
+// instances that were live before, and those of the canary, which ends, still running, for Retire. A candidate that is not healthy any more is an error.
 func (m *Manager) Switch(ctx context.Context, name, release string, ids []string) ([]store.Instance, error) {
 	defer m.locks.lock(name)()
 	if waiting, err := m.candidates(ids, nil); err != nil {
@@ -254,7 +255,7 @@ func (m *Manager) Switch(ctx context.Context, name, release string, ids []string
 	} else if len(waiting) > 0 {
 		return nil, fmt.Errorf("%w: %s", ErrNotHealthy, strings.Join(waiting, ", "))
 	}
-	if err := m.setLive(ctx, name, release); err != nil {
+	if err := m.setLive(ctx, name, release, m.adopted(ids)); err != nil {
 		return nil, fmt.Errorf("make %s live: %w", release, err)
 	}
 	m.mu.Lock()
@@ -263,35 +264,53 @@ func (m *Manager) Switch(ctx context.Context, name, release string, ids []string
 	s := m.entry(name)
 	for _, i := range s.slots {
 		if slices.Contains(ids, i.ID) {
-			i.Live = true
+			i.Live, i.Purpose = true, store.PurposeNone
 		} else if i.Live {
 			i.Live = false
 			old = append(old, i.Instance)
 		}
 	}
+	old = append(old, m.endTrials(s, release)...)
 	s.wanted, s.release, s.held = store.WantedRunning, release, false
 	m.publish(name)
 	return old, nil
 }
 
 // setLive makes a release the live one of a service, which from now on is wanted.
-func (m *Manager) setLive(ctx context.Context, name, release string) error {
+func (m *Manager) setLive(ctx context.Context, name, release string, adopted []int) error {
 	svc, err := m.Store.Service(ctx, name)
 	if err != nil {
 		return err
 	}
-	if err := m.Store.SetRelease(ctx, name, release, svc.Release); err != nil {
+	if err := m.Store.SetRelease(ctx, name, release, svc.Release, adopted...); err != nil {
 		return err
 	}
 	return m.Store.SetWanted(ctx, name, store.WantedRunning)
 }
 
-// Retire ends instances: drained, stopped, forgotten, in parallel.
-func (m *Manager) Retire(ctx context.Context, ids []string) error {
-	rows := make([]store.Instance, len(ids))
-	for k, id := range ids {
-		rows[k].ID = id
+// adopted are the slots of those of some instances that have been a canary's.
+func (m *Manager) adopted(ids []string) (slots []int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, id := range ids {
+		if i, ok := m.instances[id]; ok && i.Purpose == store.PurposeCanary {
+			slots = append(slots, i.Slot)
+		}
 	}
+	return slots
+}
+
+// Retire ends instances: drained, stopped, forgotten, in parallel. Those of a canary or a shadow stay: a deploy that was
+// to make them live and failed does not end them.
+func (m *Manager) Retire(ctx context.Context, ids []string) error {
+	var rows []store.Instance
+	m.mu.Lock()
+	for _, id := range ids {
+		if i, ok := m.instances[id]; !ok || i.Purpose == store.PurposeNone || i.Purpose == store.PurposeCandidate {
+			rows = append(rows, store.Instance{ID: id})
+		}
+	}
+	m.mu.Unlock()
 	return m.discardAll(ctx, rows)
 }
 
@@ -308,6 +327,9 @@ func (m *Manager) discardAll(ctx context.Context, rows []store.Instance) error {
 // StopLive stops the live instances without forgetting them, for a deploy that cannot run two releases at once.
 func (m *Manager) StopLive(ctx context.Context, name string) ([]string, error) {
 	defer m.locks.lock(name)()
+	if err := m.endCanary(ctx, name, "a deploy needs its room"); err != nil {
+		return nil, err
+	}
 	ids := m.liveIDs(name)
 	m.hold(name, true)
 	m.drainAll(ctx, ids)

@@ -103,11 +103,15 @@ type Manager struct {
 type service struct {
 	wanted  store.Wanted
 	release string
-	waits   []string    // what it is to be started after and waits for
-	waited  time.Time   // when it had waited last
-	held    bool        // a deploy has stopped the live instances to start others
-	clock   *clock      // of a cron service that is wanted
-	slots   []*instance // by slot
+	waits   []string  // what it is to be started after and waits for
+	waited  time.Time // when it had waited last
+	held    bool      // a deploy has stopped the live instances to start others
+	clock   *clock    // of a cron service that is wanted
+	canary  *store.Canary
+	shadow  *store.Shadow // asked for by hand; the manifest may ask for one, too
+	// canaryUp is whether the canary got requests when it was last looked at.
+	canaryUp bool
+	slots    []*instance // by slot
 }
 
 // serving reports whether the service's instances may get requests at all.
@@ -142,8 +146,11 @@ type instance struct {
 }
 
 // serves reports whether the gateway may send requests to i.
-func (i *instance) serves() bool {
-	return i.Live && !i.job() && i.status.State == procs.StateRunning && i.verdict != health.Unhealthy
+func (i *instance) serves() bool { return i.Live && i.up() }
+
+// up reports whether i could take requests.
+func (i *instance) up() bool {
+	return !i.job() && i.status.State == procs.StateRunning && i.verdict != health.Unhealthy
 }
 
 // New returns a manager; Run must be running for it to notice anything.
@@ -302,6 +309,7 @@ func (m *Manager) publish(name string) {
 		route.Reason, route.Never, route.Record.Mode = i.noRequests(), true, "off"
 		m.wakeJobs()
 	}
+	route.Canary, route.Shadow = m.canaryRoute(svc), svc.shadowRoute()
 	if err := m.Router.SetRoute(route); err != nil {
 		m.log.Warn("recording without bodies", "service", name, "err", err)
 	}

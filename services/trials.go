@@ -1,0 +1,163 @@
+package services
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"aictl/procs"
+	"aictl/store"
+)
+
+// ErrBadTrial is returned for a canary or a shadow that was asked for with values that make no sense.
+var ErrBadTrial = errors.New("it cannot be set up so")
+
+// trials are the canaries and shadows of the store, by service.
+type trials struct {
+	canaries map[string]store.Canary
+	shadows  map[string]store.Shadow
+}
+
+func (m *Manager) storedTrials(ctx context.Context) (t trials, err error) {
+	t = trials{map[string]store.Canary{}, map[string]store.Shadow{}}
+	canaries, err := m.Store.Canaries(ctx)
+	if err != nil {
+		return t, err
+	}
+	shadows, err := m.Store.Shadows(ctx)
+	for _, c := range canaries {
+		t.canaries[c.Service] = c
+	}
+	for _, s := range shadows {
+		t.shadows[s.Service] = s
+	}
+	return t, err
+}
+
+// keeps reports whether an instance is of a canary or a shadow that goes on.
+func (t trials) keeps(row store.Instance) bool {
+	switch row.Purpose {
+	case store.PurposeCanary:
+		return t.canaries[row.Service].Release == row.Release
+	case store.PurposeShadow:
+		return t.shadows[row.Service].Release == row.Release
+	}
+	return false
+}
+
+// takeUpTrials puts the instances of a service's canary and shadow under watch. One that has no instances left has ended.
+func (m *Manager) takeUpTrials(ctx context.Context, s stored) error {
+	name := s.svc.Name
+	of := map[store.Purpose][]store.Instance{}
+	for _, row := range s.rows {
+		if !row.Live && s.trials.keeps(row) {
+			of[row.Purpose] = append(of[row.Purpose], row)
+		}
+	}
+	for purpose, rows := range of {
+		rel, err := m.Store.Release(ctx, name, rows[0].Release)
+		if err != nil {
+			return fmt.Errorf("read the release of the %s of %s: %w", purpose, name, err)
+		}
+		if _, err := m.enlist(s.svc, rel, rows); err != nil {
+			return err
+		}
+	}
+	if c, ok := s.trials.canaries[name]; ok && len(of[store.PurposeCanary]) > 0 {
+		m.mu.Lock()
+		m.entry(name).canary, m.entry(name).canaryUp = &c, true
+		m.mu.Unlock()
+	} else if ok {
+		m.log.Warn("a canary without instances has ended", "service", name, "release", c.Release)
+		if err := m.Store.EndCanary(ctx, name); err != nil {
+			return err
+		}
+	}
+	return m.takeUpShadow(ctx, s, len(of[store.PurposeShadow]))
+}
+
+// dedicate says what instances are for. Called with the lock held.
+func (m *Manager) dedicate(rows []store.Instance, p store.Purpose) {
+	for _, row := range rows {
+		if i, ok := m.instances[row.ID]; ok {
+			i.Purpose = p
+		}
+	}
+}
+
+// release takes the purpose from instances of s and returns them; release "" is any. Called with the lock held.
+func (m *Manager) release(s *service, p store.Purpose, release string) (rows []store.Instance) {
+	for _, i := range s.slots {
+		if i.Purpose == p && (release == "" || i.Instance.Release == release) {
+			i.Purpose = store.PurposeNone
+			rows = append(rows, i.Instance)
+		}
+	}
+	return rows
+}
+
+// trialIDs are a service's instances with one of some purposes.
+func (m *Manager) trialIDs(name string, purposes ...store.Purpose) (ids []string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, i := range m.entry(name).slots {
+		for _, p := range purposes {
+			if i.Purpose == p {
+				ids = append(ids, i.ID)
+			}
+		}
+	}
+	return ids
+}
+
+// runIDs are the instances that a service that is wanted runs: the live ones, its canary's and its shadow's.
+func (m *Manager) runIDs(name string) []string {
+	return append(m.liveIDs(name), m.trialIDs(name, store.PurposeCanary, store.PurposeShadow)...)
+}
+
+// trialSpecs are what the keeper is to run for a service's canary and shadow.
+func (m *Manager) trialSpecs(name string) (specs []procs.Spec) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, i := range m.entry(name).slots {
+		if i.Purpose == store.PurposeCanary || i.Purpose == store.PurposeShadow {
+			specs = append(specs, i.spec)
+		}
+	}
+	return specs
+}
+
+// adoptable are up to n instances of a service's canary that can become live as they are. Called with the service's lock held.
+func (m *Manager) adoptable(name, release string, n int) (rows []store.Instance) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, i := range m.entry(name).slots {
+		if len(rows) < n && i.Purpose == store.PurposeCanary && i.Instance.Release == release && i.up() && i.failed(0) == "" {
+			rows = append(rows, i.Instance)
+		}
+	}
+	return rows
+}
+
+// endTrials ends in memory what a new live release makes pointless, as the store does, and returns the instances that nobody needs any
+// more. Called with the lock held.
+func (m *Manager) endTrials(s *service, live string) []store.Instance {
+	if s.canary != nil && s.canary.Release == live {
+		m.tellCanaryEnd(s, EventCanaryPromoted, "it is the live release now")
+	} else {
+		m.tellCanaryEnd(s, EventCanaryEnded, live+" became live")
+	}
+	old := m.release(s, store.PurposeCanary, "")
+	if s.shadow != nil && s.shadow.Target == s.shadow.Service && s.shadow.Release == live {
+		m.tellShadowEnd(s, "it is the live release now")
+	}
+	return append(old, m.release(s, store.PurposeShadow, live)...)
+}
+
+func slotsOf(rows []store.Instance) []int {
+	slots := make([]int, len(rows))
+	for k, row := range rows {
+		slots[k] = row.Slot
+	}
+	return slots
+}
