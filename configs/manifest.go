@@ -107,15 +107,17 @@ type Hooks struct {
 	On      []StateHook `yaml:"on,omitempty" json:"on,omitempty"`
 }
 
-// Record says what the recorder keeps. Mode is `normal` or `off`; `audit`, an answer that
-// leaves only once its record is committed, is reserved and refused: nothing keeps that promise yet. Bodies is `full` or `none`.
+// Record says what the recorder keeps. Mode is `normal`, `off`, or `audit`: an answer leaves only once its record is
+// committed. Bodies is `full` or `none`. Pressure says what gives way when the recorder's memory is short: `drop` (bodies, then
+// records), `block` (new requests wait) or `refuse` (new requests are answered 503).
 // Session names where a session id is found: `header:NAME`, `cookie:NAME` or `json:$.path` in the request.
 type Record struct {
-	Mode    string   `yaml:"mode" json:"mode"`
-	Bodies  string   `yaml:"bodies" json:"bodies"`
-	MaxBody Size     `yaml:"max_body" json:"max_body"`
-	Redact  []string `yaml:"redact,omitempty" json:"redact,omitempty"`
-	Session string   `yaml:"session,omitempty" json:"session,omitempty"`
+	Mode     string   `yaml:"mode" json:"mode"`
+	Bodies   string   `yaml:"bodies" json:"bodies"`
+	MaxBody  Size     `yaml:"max_body" json:"max_body"`
+	Pressure string   `yaml:"pressure" json:"pressure"`
+	Redact   []string `yaml:"redact,omitempty" json:"redact,omitempty"`
+	Session  string   `yaml:"session,omitempty" json:"session,omitempty"`
 }
 
 // Python settings of the environment: the wanted version, package index and wheelhouse folder.

@@ -86,6 +86,7 @@ func TestFullManifest(t *testing.T) {
 	want.Env = map[string]string{"MODEL": "base", "RATE": "0.50", "DEBUG": "true", "EMPTY": ""}
 	want.Groups = []string{"vision"}
 	want.Hooks.Release = "python migrate.py --name 'a b'"
+	want.Record.Pressure = "refuse"
 	want.Record.Redact = []string{"$.user.phone"}
 	want.Record.Session = "header:X-Session-ID"
 	want.Gateway = Gateway{Timeout: Duration(time.Minute), MaxBody: 20 << 20, Sticky: "cookie:sid", Shadow: Shadow{Service: "ocr-next", Percent: 12.5},
@@ -119,7 +120,7 @@ func TestDefaults(t *testing.T) {
 		"{always 1s 30s 10 10m}":      text(m.Restart),
 		"{TERM 10s}":                  text(m.Stop),
 		"{10MB 5}":                    text(m.Log),
-		"{normal full 1MiB [] }":      text(m.Record),
+		"{normal full 1MiB drop [] }": text(m.Record),
 		". 1 blue-green":              text(m.Subdir) + " " + text(m.Replicas) + " " + text(m.Strategy),
 	} {
 		if got != want {

@@ -33,7 +33,7 @@ func DefaultManifest() *Manifest {
 		},
 		Stop:   Stop{Signal: "TERM", Grace: Duration(10 * time.Second)},
 		Log:    Log{MaxSize: 10_000_000, Files: 5},
-		Record: Record{Mode: "normal", Bodies: "full", MaxBody: 1 << 20},
+		Record: Record{Mode: "normal", Bodies: "full", MaxBody: 1 << 20, Pressure: "drop"},
 	}
 }
 
@@ -142,7 +142,7 @@ func (r *Record) fromWord(word string) bool {
 	return true
 }
 
-func (r *Record) words() string { return "off or normal" }
+func (r *Record) words() string { return "off, normal or audit" }
 
 func isOff(word string) bool {
 	switch strings.ToLower(word) {

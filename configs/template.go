@@ -89,9 +89,10 @@ log:
 #     - {events: [deploy.failed], url: "https://example.com/hook"}
 
 record:                 # request/response pairs; "record: off" for none
-  mode: normal          # or off
+  mode: normal          # or off; audit: an answer leaves only once its record is stored
   bodies: full          # or none
   max_body: 1MiB        # of each body; the rest is cut
+  # pressure: drop      # when memory is short: drop bodies, then records; block: requests wait; refuse: 503
   # redact: ["$.user.phone", "header:X-Api-Key"]
   # session: "header:X-Session-ID"   # or cookie:NAME, json:$.path
 

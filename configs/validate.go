@@ -130,11 +130,8 @@ func (r Resources) check(c *checker) {
 }
 
 func (r Record) check(c *checker) {
-	if r.Mode == "audit" {
-		c.fault("record.mode", "audit is reserved: this version cannot hold an answer back until its record is committed (write normal)")
-	} else {
-		oneOf(c, "record.mode", r.Mode, "normal", "off")
-	}
+	oneOf(c, "record.mode", r.Mode, "normal", "off", "audit")
+	oneOf(c, "record.pressure", r.Pressure, "drop", "block", "refuse")
 	oneOf(c, "record.bodies", r.Bodies, "full", "none")
 	if r.MaxBody <= 0 {
 		c.fault("record.max_body", "must be more than 0 (write bodies: none to keep none)")

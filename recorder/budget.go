@@ -26,6 +26,9 @@ func (b budget) takeMeta(n int64) bool { return b.take(n, b.total.Load()) }
 func (b budget) release(n int64)       { b.used.Add(-n) }
 func (b budget) inUse() int64          { return b.used.Load() }
 
+// crowded reports whether more than half is in use: what runs already must have room to end.
+func (b budget) crowded() bool { return b.used.Load() > b.total.Load()/2 }
+
 func (b budget) take(n, limit int64) bool {
 	for {
 		used := b.used.Load()

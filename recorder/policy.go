@@ -24,6 +24,8 @@ var secretHeaders = []string{"Authorization", "Proxy-Authorization", "Cookie", "
 // policy is a service's record settings, compiled. It is immutable.
 type policy struct {
 	off      bool
+	audit    bool
+	pressure string // configs.Record.Pressure
 	noBodies bool
 	maxBody  int64      // bytes kept of a posted body; 0 is all (the gateway keeps its own count)
 	headers  []string   // canonical names whose values are masked
@@ -44,7 +46,7 @@ var defaultPolicy = &policy{headers: secretHeaders}
 //
 // An entry of Redact is a JSON path (`$.user.phone`), `header:NAME`, `query:NAME`, or the bare name of a header.
 func newPolicy(rec configs.Record) (*policy, error) {
-	p := &policy{off: rec.Mode == "off", noBodies: rec.Bodies == "none", maxBody: int64(rec.MaxBody), headers: slices.Clone(secretHeaders)}
+	p := &policy{off: rec.Mode == "off", audit: rec.Mode == "audit", pressure: rec.Pressure, noBodies: rec.Bodies == "none", maxBody: int64(rec.MaxBody), headers: slices.Clone(secretHeaders)}
 	var faults []error
 	for _, entry := range rec.Redact {
 		if err := p.hide(entry); err != nil {
@@ -122,6 +124,14 @@ func (p *policy) apply(x *records.Exchange) error {
 		return nil
 	}
 	return errors.Join(p.maskBody(&x.Request, "request"), p.maskBody(&x.Response, "response"))
+}
+
+// sessionIn reads a session id that stands in the head of a request.
+func (p *policy) sessionIn(h http.Header) string {
+	if p.session.header == "" && p.session.cookie == "" {
+		return ""
+	}
+	return p.sessionOf(&records.Exchange{Request: records.Message{Header: h}})
 }
 
 // sessionOf reads the session id. One that stands in a masked header is a credential: its digest groups as well.

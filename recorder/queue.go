@@ -6,11 +6,13 @@ import (
 	"sync"
 	"time"
 
+	"aictl/recorder/intents"
 	"aictl/store/records"
 )
 
 // item is an ended exchange on its way to the store.
 type item struct {
+	entry   *intents.Entry // nil: it is not listed
 	x       *records.Exchange
 	service *service
 	policy  *policy
@@ -21,9 +23,8 @@ type item struct {
 	settled chan<- error // somebody waits for the commit; nil: nobody
 }
 
-// settle books what became of the exchange, and tells the one who waits.
-func (it *item) settle() {
-	it.service.book.settle(it.dropped, it.starved)
+// tell tells the one who waits what became of the exchange.
+func (it *item) tell() {
 	if it.settled == nil {
 		return
 	}
@@ -35,6 +36,17 @@ func (it *item) settle() {
 		err = fmt.Errorf("%w with its bodies: no memory", records.ErrNotCommitted)
 	}
 	it.settled <- err // has room for it
+}
+
+// outcome is what the list of intents notes.
+func (it *item) outcome() intents.Outcome {
+	switch {
+	case it.dropped != "":
+		return it.dropped
+	case it.starved:
+		return intents.NoBody
+	}
+	return intents.Recorded
 }
 
 // queue is first in, first out, with one reader. Its length is bounded by the memory budget.

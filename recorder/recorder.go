@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"aictl/configs"
+	"aictl/recorder/intents"
 	"aictl/store/records"
 )
 
@@ -37,10 +38,17 @@ type Ticket = interface {
 
 // Reasons why an exchange is dropped, as keys of Ledger.Dropped.
 const (
-	DropQueueFull = "queue_full" // the memory budget was used up
-	DropDisk      = "disk"       // the store could not write
-	DropRejected  = "rejected"   // the store refused this exchange and took others
-	DropShutdown  = "shutdown"   // it ended after the recorder had closed
+	DropQueueFull = "queue_full"  // the memory budget was used up
+	DropDisk      = "disk"        // the store could not write
+	DropRejected  = "rejected"    // the store refused this exchange and took others
+	DropShutdown  = "shutdown"    // it ended after the recorder had closed
+	DropCrash     = intents.Crash // the daemon was killed before it was recorded; a record says that it was there
+)
+
+// Reasons why a request is answered by the recorder, as keys of Ledger.Refused.
+const (
+	RefuseNoRoom       = "no_room"       // memory is short, and the service's `pressure` is refuse or block
+	RefuseNotCommitted = "not_committed" // an audit service's record is not in the store
 )
 
 // ErrRunning is returned by a second Run.
@@ -55,6 +63,11 @@ type Options struct {
 	Backoff      []time.Duration // waits before each retry of a failed Append; default 50 ms … 800 ms
 	Logger       *slog.Logger
 	Now          func() time.Time
+
+	// Journal lists what is accepted, so that it is known after a crash; nil: nothing is listed, and the ledger begins anew.
+	Journal *intents.Journal
+	// Stored reports whether the store has a record; needed with a Journal.
+	Stored func(ctx context.Context, id string) (bool, error)
 }
 
 func (o Options) withDefaults() Options {
@@ -91,6 +104,8 @@ type Recorder struct {
 	mem   budget
 	write writer
 	ids   clock
+	room  room
+	past  past
 
 	mu       sync.RWMutex
 	services map[string]*service
@@ -106,7 +121,7 @@ type Recorder struct {
 // service is what the recorder knows of one service.
 type service struct {
 	name   string
-	book   book
+	book   book // unless there is a journal
 	mu     sync.RWMutex
 	policy *policy
 }
@@ -137,44 +152,6 @@ func (r *Recorder) Configure(name string, rec configs.Record) error {
 		return fmt.Errorf("record settings of %s: %w", name, err)
 	}
 	return nil
-}
-
-// Admit counts an exchange as accepted and returns its ticket, which must be ended. The ticket is nil when the service's
-// exchanges are not recorded (`record: {mode: off}`). A service that was never configured is recorded in full.
-func (r *Recorder) Admit(_ context.Context, in records.Intent) (Ticket, error) {
-	s := r.service(in.Service)
-	s.mu.RLock()
-	p := s.policy
-	s.mu.RUnlock()
-	if p.off {
-		return nil, nil
-	}
-	if in.StartedAt.IsZero() {
-		in.StartedAt = r.opt.Now()
-	}
-	s.book.accept()
-	id := r.ids.next(in.StartedAt)
-	return &ticket{r: r, s: s, policy: p, start: in.StartedAt, id: id.String()}, nil
-}
-
-// Ledger is the account of all services together. The equation holds in every snapshot.
-func (r *Recorder) Ledger() records.Ledger {
-	var total records.Ledger
-	for _, l := range r.Ledgers() {
-		add(&total, l)
-	}
-	return total
-}
-
-// Ledgers is the account of each service since the recorder was made.
-func (r *Recorder) Ledgers() map[string]records.Ledger {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	all := make(map[string]records.Ledger, len(r.services))
-	for name, s := range r.services {
-		all[name] = s.book.snapshot()
-	}
-	return all
 }
 
 // Resize sets the memory for everything held or queued, Options.QueueBytes, in bytes. What is held already stays.
@@ -221,11 +198,13 @@ func (r *Recorder) drain() {
 // settle writes one batch and books what became of each exchange.
 func (r *Recorder) settle(batch []*item) {
 	r.write.batch(batch)
+	r.book(batch...)
 	for _, it := range batch {
-		it.settle()
+		it.tell()
 		r.mem.release(it.bytes)
 	}
 	r.queue.settled(len(batch))
+	r.room.made()
 }
 
 // Flush waits until everything that ended before the call is written or counted as dropped.

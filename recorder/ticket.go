@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"sync/atomic"
-	"time"
 
+	"aictl/recorder/intents"
 	"aictl/store/records"
 )
 
@@ -18,7 +18,7 @@ type ticket struct {
 	s       *service
 	policy  *policy
 	id      string
-	start   time.Time
+	entry   intents.Entry
 	held    atomic.Int64
 	starved atomic.Bool
 	ended   atomic.Bool
@@ -48,12 +48,16 @@ func (t *ticket) Commit(ctx context.Context, x *records.Exchange) error {
 	if !t.hand(x, settled) {
 		return nil
 	}
+	var err error
 	select {
-	case err := <-settled:
-		return err
+	case err = <-settled:
 	case <-ctx.Done():
-		return fmt.Errorf("%w in time: %w", records.ErrNotCommitted, context.Cause(ctx))
+		err = fmt.Errorf("%w in time: %w", records.ErrNotCommitted, context.Cause(ctx))
 	}
+	if err != nil {
+		t.r.refuse(t.s, RefuseNotCommitted)
+	}
+	return err
 }
 
 // hand gives the exchange to the writer, which tells settled what became of it. It reports false when that was done before.
@@ -63,21 +67,22 @@ func (t *ticket) hand(x *records.Exchange, settled chan<- error) bool {
 	}
 	x.ID, x.Service = t.id, t.s.name
 	if x.StartedAt.IsZero() {
-		x.StartedAt = t.start
+		x.StartedAt = t.entry.Start
 	}
-	it := &item{x: x, service: t.s, policy: t.policy, settled: settled}
+	it := &item{x: x, entry: &t.entry, service: t.s, policy: t.policy, settled: settled}
 	var ok bool
 	if it.bytes, ok = t.settleMemory(x); !ok {
 		it.dropped = DropQueueFull
-		it.settle()
-		return true
-	}
-	it.starved = t.starved.Load() && (x.Request.Omitted || x.Response.Omitted)
-	if !t.r.queue.push(it) {
+	} else {
+		it.starved = t.starved.Load() && (x.Request.Omitted || x.Response.Omitted)
+		if t.r.queue.push(it) {
+			return true
+		}
 		t.r.mem.release(it.bytes)
 		it.dropped = DropShutdown
-		it.settle()
 	}
+	t.r.book(it)
+	it.tell()
 	return true
 }
 

@@ -14,6 +14,7 @@ type writer struct {
 	log     *slog.Logger
 	now     func() time.Time
 
+	health  health // what others know of failing
 	failing bool
 	since   time.Time
 	lost    int
@@ -107,6 +108,7 @@ func (w *writer) giveUp(rest []*item, err error) {
 
 func (w *writer) failed(err error, n int) {
 	w.lost += n
+	w.health.set(false, w.now())
 	if w.failing {
 		return
 	}
@@ -121,4 +123,5 @@ func (w *writer) recovered() {
 	}
 	w.log.Info("records are written again", "dropped", w.lost, "after", w.now().Sub(w.since))
 	w.failing, w.lost = false, 0
+	w.health.set(true, w.now())
 }

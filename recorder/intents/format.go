@@ -31,6 +31,7 @@ const (
 	kindIntent             // an exchange was accepted
 	kindCarried            // an intent of an older segment that is given up
 	kindMarks              // exchanges were settled
+	kindCounted            // an exchange was accepted and settled without having been listed
 	kindRefused            // requests were answered by the recorder
 )
 

@@ -30,6 +30,7 @@ type Entry struct {
 	Intent
 	seq        uint64
 	slot       *slot // nil: not listed
+	counted    bool  // neither is it listed, nor are there marks of it
 	prev, next *Entry
 }
 
@@ -46,12 +47,13 @@ type Journal struct {
 	lock      *os.File
 	log       *slog.Logger
 
-	mu      sync.Mutex
-	slots   slots
-	seq     uint64
-	totals  map[string]*records.Ledger // of this process
-	scratch []byte
-	closed  bool
+	mu       sync.Mutex
+	slots    slots
+	seq      uint64
+	totals   map[string]*records.Ledger // of this process
+	unlisted map[string]int64           // of those in flight, by service
+	scratch  []byte
+	closed   bool
 }
 
 // Begin lists an accepted exchange. When it cannot be listed, the ledger counts that, and the exchange is accepted all the same.
@@ -64,9 +66,24 @@ func (j *Journal) Begin(e *Entry) {
 	if j.append(kindIntent, appendIntent(j.begin(), e)) {
 		j.slots.current().link(e)
 	} else {
+		j.coming(e)
 		l.Unlisted++
 	}
 	accept(l)
+}
+
+// Count accepts an exchange without listing it: after a crash nobody misses it.
+func (j *Journal) Count(e *Entry) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.coming(e)
+	accept(j.account(e.Service))
+}
+
+// coming notes an accepted exchange that is not listed. Until it is settled, no file tells of it.
+func (j *Journal) coming(e *Entry) {
+	e.counted = true
+	j.unlisted[e.Service]++
 }
 
 // Settle notes what became of exchanges.
@@ -95,6 +112,10 @@ func (j *Journal) settle(all []Settled) {
 	for _, s := range all {
 		if s.Entry.slot != nil {
 			s.Entry.slot.unlink(s.Entry)
+		}
+		if s.Entry.counted {
+			j.unlisted[s.Entry.Service]--
+			j.append(kindCounted, appendText(append(j.begin(), outcomeByte(s.Outcome)), s.Entry.Service, maxText))
 		}
 		settle(j.account(s.Entry.Service), s.Outcome)
 	}

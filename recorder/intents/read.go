@@ -101,6 +101,13 @@ func (r *reader) entry(e entry) error {
 		}
 	case kindMarks:
 		return eachMark(e.payload, r.mark)
+	case kindCounted:
+		d := decoder{rest: e.payload}
+		o, service := d.take(1), d.text()
+		if d.err != nil {
+			return d.err
+		}
+		r.change(service, func(l *records.Ledger) { accept(l); settle(l, outcomeOf(o[0])) })
 	case kindRefused:
 		d := decoder{rest: e.payload}
 		service, reason := d.text(), d.text()

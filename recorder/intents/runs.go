@@ -32,7 +32,7 @@ func Open(root string, log *slog.Logger) (_ *Journal, err error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &Journal{root: root, dir: filepath.Join(root, id.String()), log: log, totals: map[string]*records.Ledger{}}
+	j := &Journal{root: root, dir: filepath.Join(root, id.String()), log: log, totals: map[string]*records.Ledger{}, unlisted: map[string]int64{}}
 	err = exclusively(root, func() error {
 		if err := os.Mkdir(j.dir, 0o700); err != nil {
 			return err

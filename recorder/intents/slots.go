@@ -135,7 +135,13 @@ func (j *Journal) start(one *slot) error {
 	if err := one.begin(j.slots.number); err != nil {
 		return err
 	}
-	totals, err := json.Marshal(j.sums())
+	sums := j.sums()
+	for service, n := range j.unlisted {
+		l := sums[service]
+		l.Accepted, l.InFlight = l.Accepted-n, l.InFlight-n
+		sums[service] = l
+	}
+	totals, err := json.Marshal(sums)
 	if err != nil {
 		return err
 	}
