@@ -19,6 +19,7 @@ import (
 	"aictl/ports"
 	"aictl/procs"
 	"aictl/recorder"
+	"aictl/recorder/intents"
 	"aictl/services"
 	"aictl/store"
 	"aictl/store/records"
@@ -44,6 +45,7 @@ type Daemon struct {
 
 	store    *store.Store
 	archive  *records.Archive
+	journal  *intents.Journal // of accepted requests; nil when there could not be one
 	recorder *recorder.Recorder
 	gateway  *gateway.Gateway
 	keeper   *link
@@ -96,7 +98,8 @@ func (d *Daemon) openStores(ctx context.Context) error {
 
 func (d *Daemon) wire() error {
 	s := d.cfg.Settings
-	d.recorder = recorder.New(d.archive, recorder.Options{QueueBytes: int64(s.Recorder.QueueBytes), Logger: d.log})
+	d.journal = d.openJournal()
+	d.recorder = recorder.New(d.archive, recorder.Options{QueueBytes: int64(s.Recorder.QueueBytes), Journal: d.journal, Stored: d.stored, Logger: d.log})
 	d.gateway = gateway.New(d.recorder, gateway.Options{Logger: d.log})
 	allocator, err := ports.New(ports.Range(s.Ports), d.store, ports.Options{Logger: d.log})
 	if err != nil {
@@ -154,6 +157,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	recording := run.stage()
 	recording.start("recorder", d.recorder.Run)
 	keeping := run.stage()
+	keeping.start("lost records", d.recorder.Recover)
 	keeping.start("services", d.services.Run)
 	keeping.start("keeper events", d.observe)
 	if err := d.boot(ctx); err != nil {
@@ -205,6 +209,9 @@ func (d *Daemon) close() error {
 	var errs []error
 	if d.keeper != nil {
 		errs = append(errs, d.keeper.Close())
+	}
+	if d.journal != nil {
+		errs = append(errs, d.journal.Close())
 	}
 	if d.archive != nil {
 		errs = append(errs, d.archive.Close())
