@@ -1,7 +1,6 @@
 package records
 
 import (
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"slices"
@@ -15,86 +14,109 @@ const maxWriters = 2
 // Append stores a batch durably: one transaction for each day that requests began on, synced before it returns.
 // Exchanges that are stored already are passed over, so that after an error the same batch can be given again.
 // The error matches ErrDisk when there is no space, and ErrBadRecord, with nothing written, for an exchange that
-// cannot be stored. The exchanges are not changed and not kept.
+// cannot be stored. The exchanges are not changed and not kept. Several callers may append at once: they encode side by
+// side and commit one after the other.
 func (a *Archive) Append(batch []*Exchange) error {
+	if a.isClosed() {
+		return fmt.Errorf("append records: %w", ErrClosed)
+	}
+	chunks, err := a.prepare(batch)
+	if err != nil {
+		return fmt.Errorf("append records: %w", err)
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.closed {
 		return fmt.Errorf("append records: %w", ErrClosed)
 	}
-	rows, err := a.encodeAll(batch)
-	if err != nil {
-		return fmt.Errorf("append records: %w", err)
-	}
-	for len(rows) > 0 {
-		d := rows[0].day
-		end := slices.IndexFunc(rows, func(e encoded) bool { return e.day != d })
+	for len(chunks) > 0 {
+		d := chunks[0].day
+		end := slices.IndexFunc(chunks, func(c *chunk) bool { return c.day != d })
 		if end < 0 {
-			end = len(rows)
+			end = len(chunks)
 		}
-		if err := a.appendDay(d, rows[:end]); err != nil {
-			return fmt.Errorf("append %d records to %s: %w", end, d, err)
+		if err := a.appendDay(d, chunks[:end]); err != nil {
+			return fmt.Errorf("append records to %s: %w", d, err)
 		}
-		rows = rows[end:]
+		chunks = chunks[end:]
 	}
 	return nil
 }
 
-// encodeAll checks everything before it writes anything, and sorts by day.
-func (a *Archive) encodeAll(batch []*Exchange) ([]encoded, error) {
-	rows := make([]encoded, len(batch))
-	sorted := true
-	for i, x := range batch {
-		if _, err := check(x); err != nil {
-			return nil, err
-		}
-		sorted = sorted && (i == 0 || dayOf(batch[i-1].StartedAt) <= dayOf(x.StartedAt))
-	}
-	for i, x := range batch {
-		id, err := check(x)
-		if err == nil {
-			err = a.encode(x, id, &rows[i])
-		}
-		if err != nil {
-			return nil, fmt.Errorf("record %s: %w", x.ID, err)
-		}
-	}
-	if !sorted {
-		slices.SortStableFunc(rows, func(a, b encoded) int { return int(a.day - b.day) })
-	}
-	return rows, nil
+func (a *Archive) isClosed() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.closed
 }
 
-// appendDay writes one day's rows. A file found damaged is set aside and the day begun anew: a broken disk block
+// appendDay writes one day's chunks. A file found damaged is set aside and the day begun anew: a broken disk block
 // must not end the recording.
-func (a *Archive) appendDay(d day, rows []encoded) error {
-	err := a.tryAppend(d, rows)
+func (a *Archive) appendDay(d day, chunks []*chunk) error {
+	err := a.tryAppend(d, chunks)
 	if !errors.Is(err, ErrCorrupt) {
 		return err
 	}
 	dropped := a.readers.drop(d)
 	name, aside := setAside(a.dir, d)
+	a.cache.forget(d)
 	if aside = errors.Join(dropped, aside); aside != nil {
 		return errors.Join(err, aside)
 	}
 	a.log.Error("day file of records is damaged and was set aside", "file", name, "err", err)
-	return a.tryAppend(d, rows)
+	return a.tryAppend(d, chunks)
 }
 
-func (a *Archive) tryAppend(d day, rows []encoded) error {
+func (a *Archive) tryAppend(d day, chunks []*chunk) error {
 	w, err := a.writer(d)
 	if err != nil {
 		return err
 	}
-	if err := w.insert(rows); err != nil {
-		// A connection that failed is not trusted again; the next batch opens the file anew.
-		a.forget(w)
-		if dropped := w.abandon(); dropped != nil {
-			a.log.Warn("day file of records did not close cleanly", "day", d.String(), "err", dropped)
+	err = w.insert(chunks)
+	if errors.Is(err, sqlite.ErrUnique) {
+		if err = w.load(); err == nil {
+			chunks, err = a.unknown(w, chunks)
 		}
-		return err
+		if err == nil {
+			err = w.insert(chunks)
+		}
 	}
-	return nil
+	if err == nil {
+		return nil
+	}
+	// A connection that failed is not trusted again; the next batch opens the file anew.
+	a.forget(w)
+	if dropped := w.abandon(); dropped != nil {
+		a.log.Warn("day file of records did not close cleanly", "day", d.String(), "err", dropped)
+	}
+	return err
+}
+
+// unknown is the chunks without the records that the file holds already, or that come twice.
+func (a *Archive) unknown(w *dayWriter, chunks []*chunk) (left []*chunk, err error) {
+	seen := map[[16]byte]bool{}
+	for _, c := range chunks {
+		fresh := &chunk{day: c.day, files: c.files}
+		for _, r := range c.recs {
+			known := seen[r.id]
+			if !known {
+				if known, err = w.holds(r.id); err != nil {
+					return nil, err
+				}
+			}
+			if !known {
+				fresh.recs = append(fresh.recs, r)
+			}
+			seen[r.id] = true
+		}
+		if len(fresh.recs) == 0 {
+			continue
+		}
+		if err := a.encode(fresh); err != nil {
+			return nil, err
+		}
+		left = append(left, fresh)
+	}
+	return left, nil
 }
 
 // writer returns the open file of a day, opening it and closing the one used longest ago.
@@ -106,7 +128,7 @@ func (a *Archive) writer(d day) (*dayWriter, error) {
 		}
 		return w, nil
 	}
-	w, err := openWriter(a.dir, d, a.maxPages)
+	w, err := openWriter(a.dir, d, a.codec, a.maxPages)
 	if err != nil {
 		return nil, err
 	}
@@ -123,137 +145,4 @@ func (a *Archive) writer(d day) (*dayWriter, error) {
 
 func (a *Archive) forget(w *dayWriter) {
 	a.writers = slices.DeleteFunc(a.writers, func(other *dayWriter) bool { return other == w })
-}
-
-// dayWriter is the writing connection of one day file.
-type dayWriter struct {
-	day  day
-	conn *sqlite.Conn
-	many *sqlite.Stmt // rowsPerInsert rows
-	one  *sqlite.Stmt
-	file *sqlite.Stmt
-	look *sqlite.Stmt
-	args []driver.NamedValue // reused
-}
-
-func openWriter(dir string, d day, maxPages int) (*dayWriter, error) {
-	conn, err := sqlite.OpenConn(d.file(dir), sqlite.Options{CacheKiB: 32 << 10, MaxPages: maxPages})
-	if err != nil {
-		return nil, err
-	}
-	w := &dayWriter{day: d, conn: conn, args: make([]driver.NamedValue, rowsPerInsert*columnCount)}
-	for i := range w.args {
-		w.args[i].Ordinal = i + 1
-	}
-	if err := w.prepare(); err != nil {
-		return nil, errors.Join(err, w.abandon())
-	}
-	return w, nil
-}
-
-func (w *dayWriter) prepare() error {
-	version, err := w.conn.Int("PRAGMA user_version")
-	switch {
-	case err != nil:
-		return err
-	case version > dayVersion:
-		return fmt.Errorf("%w: day file %s has version %d, this aictl knows %d; install the aictl that wrote it, or newer", errNewerDay, w.day, version, dayVersion)
-	case version == 0:
-		if err := w.conn.Atomically(func() error { return w.conn.Exec(daySchema) }); err != nil {
-			return err
-		}
-	}
-	if w.many, err = w.conn.Prepare(insertRows(rowsPerInsert)); err != nil {
-		return err
-	}
-	if w.one, err = w.conn.Prepare(insertRows(1)); err != nil {
-		return err
-	}
-	if w.look, err = w.conn.Prepare(insertLookup); err != nil {
-		return err
-	}
-	w.file, err = w.conn.Prepare(insertBodyFile)
-	return err
-}
-
-// insert writes rows, where to look for them, and the names of their body files in one transaction.
-func (w *dayWriter) insert(rows []encoded) error {
-	defer w.release()
-	return w.conn.Atomically(func() error {
-		before, err := w.conn.Int(maxRowID)
-		if err == nil {
-			err = w.insertRows(rows)
-		}
-		if err == nil {
-			err = w.insertLookup(before, rows)
-		}
-		if err == nil {
-			err = w.insertFiles(rows)
-		}
-		return err
-	})
-}
-
-func (w *dayWriter) insertRows(rows []encoded) error {
-	for len(rows) > 0 {
-		n, stmt := 1, w.one
-		if len(rows) >= rowsPerInsert {
-			n, stmt = rowsPerInsert, w.many
-		}
-		args := w.args[:n*columnCount]
-		for i := range args {
-			args[i].Value = rows[i/columnCount].row[i%columnCount]
-		}
-		if err := stmt.Exec(args); err != nil {
-			return err
-		}
-		rows = rows[n:]
-	}
-	return nil
-}
-
-func (w *dayWriter) insertLookup(before int64, rows []encoded) error {
-	last, err := w.conn.Int(maxRowID)
-	if err != nil || last == before { // every row was there already
-		return err
-	}
-	hashes := hashesOf(rows)
-	if len(hashes) == 0 {
-		return nil
-	}
-	return w.look.Exec([]driver.NamedValue{{Ordinal: 1, Value: before + 1}, {Ordinal: 2, Value: last}, {Ordinal: 3, Value: hashes}})
-}
-
-// release lets go of the bodies of the last batch.
-func (w *dayWriter) release() {
-	for i := range w.args {
-		w.args[i].Value = nil
-	}
-}
-
-func (w *dayWriter) insertFiles(rows []encoded) error {
-	for i := range rows {
-		for _, name := range rows[i].files {
-			if err := w.file.Exec([]driver.NamedValue{{Ordinal: 1, Value: name}}); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func (w *dayWriter) truncate() error { return w.conn.Truncate() }
-
-// close empties the write-ahead log and closes the file.
-func (w *dayWriter) close() error { return errors.Join(w.conn.Truncate(), w.abandon()) }
-
-// abandon closes the file as it is.
-func (w *dayWriter) abandon() error {
-	var errs []error
-	for _, s := range []*sqlite.Stmt{w.many, w.one, w.file, w.look} {
-		if s != nil {
-			errs = append(errs, s.Close())
-		}
-	}
-	return errors.Join(append(errs, w.conn.Close())...)
 }

@@ -8,8 +8,6 @@ import (
 	"path/filepath"
 	"sync"
 
-	"github.com/klauspost/compress/zstd"
-
 	"aictl/store"
 	"aictl/store/internal/sqlite"
 )
@@ -32,10 +30,8 @@ var (
 // Options of an Archive. The zero value is what the daemon uses.
 type Options struct {
 	Logger *slog.Logger // nil means slog.Default
-	// InlineMax is the largest body kept in a row, in bytes; larger ones become files. Zero means 64 KiB.
+	// InlineMax is the largest body kept in a block, in bytes; larger ones become files. Zero means 64 KiB.
 	InlineMax int
-	// CompressMin is the smallest body worth compressing, in bytes. Zero means 512, less than zero never.
-	CompressMin int
 }
 
 // Archive is the folder of day files. Append is called by one recorder; everything else by anyone.
@@ -46,6 +42,7 @@ type Archive struct {
 	bodies  *bodies
 	codec   *codec
 	readers *readers
+	cache   *blockCache
 
 	mu       sync.Mutex // guards what follows
 	closed   bool
@@ -64,9 +61,6 @@ func Open(dir string, o Options) (*Archive, error) {
 	if o.InlineMax == 0 {
 		o.InlineMax = 64 << 10
 	}
-	if o.CompressMin == 0 {
-		o.CompressMin = 512
-	}
 	bodyDir := filepath.Join(dir, "bodies")
 	if err := os.MkdirAll(bodyDir, 0o700); err != nil {
 		return nil, fmt.Errorf("open records: %w", sqlite.Explain(err))
@@ -75,7 +69,7 @@ func Open(dir string, o Options) (*Archive, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open records: %w", err)
 	}
-	a := &Archive{dir: dir, o: o, log: o.Logger, codec: codec, readers: newReaders(dir)}
+	a := &Archive{dir: dir, o: o, log: o.Logger, codec: codec, readers: newReaders(dir), cache: &blockCache{}}
 	a.bodies = &bodies{dir: bodyDir, put: putFile}
 	if err := a.bodies.removeTemporary(); err != nil {
 		return nil, fmt.Errorf("open records: %w", sqlite.Explain(err))
@@ -110,31 +104,3 @@ func (a *Archive) Close() error {
 	a.codec.close()
 	return err
 }
-
-// codec compresses bodies, each on its own, so that one is read without the others.
-type codec struct {
-	enc *zstd.Encoder
-	dec *zstd.Decoder
-}
-
-func newCodec() (*codec, error) {
-	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false))
-	if err != nil {
-		return nil, err
-	}
-	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(2), zstd.WithDecoderMaxMemory(1<<30))
-	return &codec{enc: enc, dec: dec}, err
-}
-
-// pack returns the compressed body when that saves an eighth or more.
-func (c *codec) pack(body []byte) ([]byte, bool) {
-	if packedAlready(body) {
-		return nil, false
-	}
-	packed := c.enc.EncodeAll(body, make([]byte, 0, len(body)))
-	return packed, len(packed) <= len(body)-len(body)/8
-}
-
-func (c *codec) unpack(packed []byte) ([]byte, error) { return c.dec.DecodeAll(packed, nil) }
-
-func (c *codec) close() { c.dec.Close() }

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -99,6 +100,9 @@ func sameMessage(t *testing.T, side string, got, want Message) {
 	if !bytes.Equal(got.Body, want.Body) {
 		t.Errorf("%s body has %d bytes, want %d", side, len(got.Body), len(want.Body))
 	}
+	if got.Erased != want.Erased || fmt.Sprint(got.Trailer, got.Chunks, got.Frames, got.Parts) != fmt.Sprint(want.Trailer, want.Chunks, want.Frames, want.Parts) {
+		t.Errorf("%s came back as %+v", side, got)
+	}
 	if fmt.Sprint(got.Header) != fmt.Sprint(want.Header) {
 		t.Errorf("%s header is %q, want %q", side, got.Header, want.Header)
 	}
@@ -116,13 +120,33 @@ func TestRoundTrip(t *testing.T) {
 		"truncated": func(x *Exchange) {
 			x.Request.Truncated, x.Request.Size, x.Request.Body = true, 1<<40, noise(1000)
 		},
-		"redacted":       func(x *Exchange) { x.Request.Body = []byte("***") },
-		"omitted":        func(x *Exchange) { x.Request.Omitted, x.Request.Body = true, nil },
-		"odd texts":      func(x *Exchange) { x.Path, x.Query, x.Error = "/\xff\x00\n", "名=值", "line\nbreak" },
-		"odd headers":    func(x *Exchange) { x.Request.Header = http.Header{"A:b\\": {"c\r\nd", `\n`, "", " e"}, "": {"f"}} },
-		"odd trace":      func(x *Exchange) { x.TraceID = "not-hex" },
-		"no answer":      func(x *Exchange) { x.Status, x.FirstByte, x.End, x.Instance = 0, 0, EndLost, "" },
-		"session":        func(x *Exchange) { x.Session = "s-1" },
+		"redacted":     func(x *Exchange) { x.Request.Body = []byte("***") },
+		"omitted":      func(x *Exchange) { x.Request.Omitted, x.Request.Body = true, nil },
+		"odd texts":    func(x *Exchange) { x.Path, x.Query, x.Error = "/\xff\x00\n", "名=值", "line\nbreak" },
+		"odd headers":  func(x *Exchange) { x.Request.Header = http.Header{"A:b\\": {"c\r\nd", `\n`, "", " e"}, "": {"f"}} },
+		"odd trace":    func(x *Exchange) { x.TraceID = "not-hex" },
+		"no answer":    func(x *Exchange) { x.Status, x.FirstByte, x.End, x.Instance = 0, 0, EndLost, "" },
+		"session":      func(x *Exchange) { x.Session = "s-1" },
+		"origin":       func(x *Exchange) { x.Source, x.Model, x.User, x.Cached = SourceShadow, "m-7b", "ann", true },
+		"tags":         func(x *Exchange) { x.Tags = map[string]string{"run": "7", "a:b\n": "c\xff\n", "": ""} },
+		"trace is id":  func(x *Exchange) { x.TraceID = strings.ReplaceAll(x.ID, "-", "") },
+		"masked whole": func(x *Exchange) { x.Request.SHA256 = [32]byte{} },
+		"empty, given": func(x *Exchange) { x.Request = Message{SHA256: emptySum} },
+		"other digest": func(x *Exchange) { x.Request.SHA256 = emptySum },
+		"trailers":     func(x *Exchange) { x.Response.Trailer = http.Header{"X-Sum": {"1", "2"}} },
+		"chunks": func(x *Exchange) {
+			x.Response.Chunks = []Chunk{{At: time.Millisecond, End: 5}, {At: 2 * time.Second, End: 1 << 40}, {At: 0, End: 3}}
+		},
+		"frames": func(x *Exchange) {
+			x.Request.Frames = []Frame{{At: time.Second, Opcode: 0x41, Final: true, Size: 1 << 33, Kept: 7}, {At: time.Minute, Opcode: 8, Size: 2, Kept: 2}}
+		},
+		"parts": func(x *Exchange) {
+			x.Request.Parts = []Part{{Name: "file", FileName: "a.png", ContentType: "image/png", Offset: 99, Size: 1 << 34, SHA256: emptySum}, {Name: "n\n"}}
+		},
+		"other service": func(x *Exchange) { x.Service, x.Release, x.Method, x.Path = "x", "", "GET", "" },
+		"large truncated": func(x *Exchange) {
+			x.Request.Truncated, x.Request.Size, x.Request.Body = true, 1<<40, noise(70<<10)
+		},
 		"zstd by itself": func(x *Exchange) { x.Request = message(append([]byte("\x28\xb5\x2f\xfd"), text...)) },
 	}
 	a := openTest(t, t.TempDir())

@@ -1,8 +1,10 @@
 package records
 
 import (
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -120,4 +122,19 @@ func (b *bodies) removeOld(path string, since time.Time) (size int64, err error)
 		return 0, err
 	}
 	return info.Size(), os.Remove(path)
+}
+
+// readBody returns the plain bytes of a body that is a file, checked.
+func (a *Archive) readBody(s *side) ([]byte, error) {
+	body, err := a.bodies.read(bodyName(s.kept[:], s.packed))
+	if err == nil && s.packed {
+		body, err = a.codec.unpack(body)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: the file of a body: %w", ErrCorrupt, err)
+	}
+	if sha256.Sum256(body) != s.kept {
+		return nil, fmt.Errorf("%w: a body's file does not have the SHA-256 of its name", ErrCorrupt)
+	}
+	return body, nil
 }

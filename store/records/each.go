@@ -2,7 +2,6 @@ package records
 
 import (
 	"context"
-	"errors"
 	"fmt"
 )
 
@@ -10,9 +9,9 @@ import (
 const eachPage = 500
 
 // Each visits the records a filter selects, with headers and bodies, in the filter's order, as many as there are, or
-// f.Limit when that is not 0. It holds one page of listed records and one whole record at a time, and no transaction
+// f.Limit when that is not 0. It holds the blocks used last and one whole record at a time, and no transaction
 // between them, so records that come in meanwhile neither repeat nor skip any. A record that is removed meanwhile is
-// passed over. It ends with the first error of visit.
+// passed over; one whose block is damaged becomes a warning. It ends with the first error of visit.
 func (a *Archive) Each(ctx context.Context, f Filter, visit func(*Exchange) error) (warnings []string, err error) {
 	left := f.Limit
 	for {
@@ -20,33 +19,38 @@ func (a *Archive) Each(ctx context.Context, f Filter, visit func(*Exchange) erro
 		if left > 0 {
 			f.Limit = min(left, eachPage)
 		}
-		page, err := a.List(ctx, f)
+		s, err := a.selected(ctx, f)
 		if err != nil {
-			return warnings, err
+			return warnings, fmt.Errorf("list records: %w", err)
 		}
 		if f.Cursor == "" {
-			warnings = page.Warnings
+			warnings = s.warnings
 		}
-		for _, listed := range page.Records {
-			x, err := a.Get(ctx, listed.ID)
-			if errors.Is(err, ErrNotFound) {
-				continue
+		damaged, err := a.eachRef(ctx, s.refs, func(r ref, rec *record) error {
+			if rec == nil {
+				return nil
 			}
+			x, err := a.whole(rec)
 			if err == nil {
 				err = visit(&x)
 			}
 			if err != nil {
-				return warnings, fmt.Errorf("visit record %s: %w", listed.ID, err)
+				return fmt.Errorf("visit record %s: %w", r.id, err)
 			}
+			return nil
+		})
+		warnings = append(warnings, damaged...)
+		if err != nil {
+			return warnings, err
 		}
 		if left > 0 {
-			if left -= len(page.Records); left <= 0 {
+			if left -= len(s.refs); left <= 0 {
 				return warnings, nil
 			}
 		}
-		if page.Next == "" {
+		if s.next == "" {
 			return warnings, nil
 		}
-		f.Cursor = page.Next
+		f.Cursor = s.next
 	}
 }

@@ -2,96 +2,12 @@ package records
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"database/sql/driver"
 	"encoding/hex"
-	"hash/crc32"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/google/uuid"
 )
-
-// Flag bits of a message.
-const (
-	flagTruncated = 1 << iota
-	flagOmitted
-	flagZstd
-	flagFile
-)
-
-const (
-	flagBits = 8
-	flagMask = 1<<flagBits - 1
-)
-
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
-// encoded is one exchange ready to be inserted.
-type encoded struct {
-	day            day
-	row            [columnCount]driver.Value
-	files          []string // names of its body files
-	trace, session string
-}
-
-// encode packs bodies and writes the large ones to files, which must be durable before their row is.
-func (a *Archive) encode(x *Exchange, id uuid.UUID, e *encoded) error {
-	reqBody, reqFlags, err := a.encodeBody(&x.Request, e)
-	if err != nil {
-		return err
-	}
-	respBody, respFlags, err := a.encodeBody(&x.Response, e)
-	if err != nil {
-		return err
-	}
-	e.day, e.trace, e.session = dayOf(x.StartedAt), canonicalTrace(x.TraceID), x.Session
-	e.row = [columnCount]driver.Value{
-		id[:], x.Service, x.Release, x.Instance, optional(x.Session), encodeTrace(e.trace), x.Method, x.Path, x.Query, x.Remote,
-		int64(x.Status), x.StartedAt.UnixMicro(), x.FirstByte.Microseconds(), x.Duration.Microseconds(), string(x.End), x.Error,
-		x.Request.Size, x.Request.SHA256[:], reqFlags, x.Response.Size, x.Response.SHA256[:], respFlags,
-		encodeHeader(x.Request.Header), encodeHeader(x.Response.Header), reqBody, respBody,
-	}
-	return nil
-}
-
-func (a *Archive) encodeBody(m *Message, e *encoded) (stored driver.Value, flags int64, err error) {
-	flags = int64(crc32.Checksum(m.Body, castagnoli)) << flagBits
-	if m.Truncated {
-		flags |= flagTruncated
-	}
-	if m.Omitted {
-		flags |= flagOmitted
-	}
-	if len(m.Body) == 0 {
-		return nil, flags, nil
-	}
-	data := m.Body
-	if a.o.CompressMin >= 0 && len(data) >= a.o.CompressMin {
-		if packed, pays := a.codec.pack(data); pays {
-			data, flags = packed, flags|flagZstd
-		}
-	}
-	if len(m.Body) <= a.o.InlineMax {
-		return data, flags, nil
-	}
-	sum := sha256.Sum256(m.Body)
-	name := bodyName(sum[:], flags&flagZstd != 0)
-	if err := a.bodies.keep(name, data); err != nil {
-		return nil, 0, err
-	}
-	e.files = append(e.files, name)
-	return sum[:], flags | flagFile, nil
-}
-
-func optional(text string) driver.Value {
-	if text == "" {
-		return nil
-	}
-	return text
-}
 
 // canonicalTrace makes hex digits small; another text stays as it came.
 func canonicalTrace(id string) string {
@@ -99,24 +15,6 @@ func canonicalTrace(id string) string {
 		return strings.ToLower(id)
 	}
 	return id
-}
-
-// encodeTrace stores a canonical id.
-func encodeTrace(id string) driver.Value {
-	if raw, err := hex.DecodeString(id); err == nil && len(raw) == 16 {
-		return raw
-	}
-	return optional(id)
-}
-
-func decodeTrace(v any) string {
-	switch v := v.(type) {
-	case []byte:
-		return hex.EncodeToString(v)
-	case string:
-		return v
-	}
-	return ""
 }
 
 // encodeHeader writes "Name: value" lines by name; a name with several values has several lines.

@@ -38,8 +38,8 @@ func TestDiskFullKeepsNothingAndRecovers(t *testing.T) {
 	a.maxPages = 40
 	add(t, a, series(noon, 10)...)
 	big := series(noon.Add(time.Hour), 100)
-	for _, x := range big {
-		x.Response = message(noise(8000))
+	for i, x := range big {
+		x.Response = message(noise(8000 + i*8000)[i*8000:])
 	}
 	wantErr(t, a.Append(big), ErrDisk, "append to a full disk")
 	if n := count(t, a); n != 10 {
@@ -134,7 +134,6 @@ func TestDamagedBodiesAreNotReturned(t *testing.T) {
 	add(t, a, small, large, gone)
 	w, err := a.writer(dayOf(noon))
 	ok(t, err)
-	ok(t, w.conn.Exec(`UPDATE exchanges SET resp_body = x'00ff' WHERE resp_size < 1000`))
 	files, err := filepath.Glob(filepath.Join(dir, "bodies", "*", "*"))
 	ok(t, err)
 	for _, f := range files {
@@ -146,9 +145,20 @@ func TestDamagedBodiesAreNotReturned(t *testing.T) {
 		}
 		ok(t, os.WriteFile(f, noise(70<<10-1), 0o600))
 	}
-	for _, x := range []*Exchange{small, large, gone} {
+	for _, x := range []*Exchange{large, gone} {
 		_, err := a.Get(t.Context(), x.ID)
 		wantErr(t, err, ErrCorrupt, "get "+x.ID)
+	}
+	ok(t, w.conn.Exec(`UPDATE blocks SET data = substr(data, 1, 100) || x'00' || substr(data, 102)`))
+	a.cache.forget(dayOf(noon))
+	for _, x := range []*Exchange{small, large, gone} {
+		_, err := a.Get(t.Context(), x.ID)
+		wantErr(t, err, ErrCorrupt, "get "+x.ID+" from a damaged block")
+	}
+	page, err := a.List(t.Context(), Filter{})
+	ok(t, err)
+	if len(page.Records) != 3 || page.Records[0].Path != "/predict" || len(page.Warnings) != 1 || !strings.Contains(page.Warnings[0], "3 records") {
+		t.Errorf("of a damaged block %v is listed, warnings %q", page.Records, page.Warnings)
 	}
 }
 
@@ -156,7 +166,7 @@ func TestNewerDayFileIsLeftAlone(t *testing.T) {
 	dir := t.TempDir()
 	a := openTest(t, dir)
 	add(t, a, exchange(noon, 1))
-	ok(t, a.writers[0].conn.Exec("PRAGMA user_version = 2"))
+	ok(t, a.writers[0].conn.Exec("PRAGMA user_version = 3"))
 	ok(t, a.writers[0].abandon())
 	a.writers = nil
 	page, err := a.List(t.Context(), Filter{})

@@ -3,7 +3,6 @@ package records
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"slices"
 	"strings"
 	"time"
 )
@@ -71,9 +70,10 @@ func (w *where) and(fragment string, args ...any) {
 	w.args = append(w.args, args...)
 }
 
-func (w *where) equal(fragment, value string) {
+// named compares a column of numbers with the text it stands for.
+func (w *where) named(column, value string) {
 	if value != "" {
-		w.and(fragment, value)
+		w.and(column+" = (SELECT n FROM names WHERE text = ?)", value)
 	}
 }
 
@@ -87,16 +87,18 @@ func (w *where) String() string {
 // where holds everything but services, trace and session, which lookup.go adds.
 func (f Filter) where() *where {
 	w := &where{}
-	w.equal("release = ?", f.Release)
-	w.equal("instance = ?", f.Instance)
-	w.equal("method = ?", strings.ToUpper(f.Method))
+	w.named("release", f.Release)
+	w.named("instance", f.Instance)
+	w.named("method", strings.ToUpper(f.Method))
 	if f.PathPrefix != "" {
-		w.and("substr(path, 1, length(?)) = ?", f.PathPrefix, f.PathPrefix)
+		w.and("path IN (SELECT n FROM names WHERE substr(text, 1, length(?)) = ?)", f.PathPrefix, f.PathPrefix)
 	}
 	if f.PathGlob != "" {
-		w.and("path GLOB ?", sqlGlob.Replace(f.PathGlob))
+		w.and("path IN (SELECT n FROM names WHERE text GLOB ?)", sqlGlob.Replace(f.PathGlob))
 	}
-	w.equal(`"end" = ?`, string(f.End))
+	w.named(`"end"`, string(f.End))
+	w.named("user", f.User)
+	w.named("model", f.Model)
 	f.status(w)
 	f.durations(w)
 	f.origin(w)
@@ -116,15 +118,16 @@ func (f Filter) durations(w *where) {
 	}
 }
 
-// origin is the condition on who made a record and for whom.
+// origin is the condition on who made a record.
 func (f Filter) origin(w *where) {
-	if len(f.Sources) > 0 && !slices.Contains(f.Sources, SourceGateway) || f.User != "" || f.Model != "" || len(f.Tags) > 0 {
-		w.and("FALSE") // this version of the day files holds the gateway's records only, without these fields
+	if len(f.Sources) == 0 {
+		return
 	}
-	if f.BodyHash != "" {
-		sum := decodeSum(f.BodyHash)
-		w.and("(req_sha256 = ? OR resp_sha256 = ?)", sum, sum)
+	args := make([]any, len(f.Sources))
+	for i, s := range f.Sources {
+		args[i] = string(s)
 	}
+	w.and("source IN (SELECT n FROM names WHERE text IN (?"+strings.Repeat(", ?", len(args)-1)+"))", args...)
 }
 
 // decodeSum reads a SHA-256; what is none equals no body's.
@@ -152,7 +155,7 @@ func (f Filter) matching(column string) (text string, args []any) {
 
 // only is the condition on the services found on a day. One is searched by its index; for several the plus keeps
 // SQLite from sorting all of theirs instead of reading the newest first.
-func (w *where) only(services []string) {
+func (w *where) only(services []int64) {
 	switch len(services) {
 	case 0:
 		w.and("FALSE")

@@ -2,10 +2,9 @@ package records
 
 import (
 	"context"
-	"crypto/sha256"
 	"database/sql"
+	"errors"
 	"fmt"
-	"hash/crc32"
 	"strings"
 
 	"github.com/google/uuid"
@@ -14,7 +13,7 @@ import (
 // minPrefix is the shortest beginning of an id that is looked up, in hex digits.
 const minPrefix = 4
 
-const selectByID = `SELECT ` + allColumns + ` FROM exchanges WHERE id BETWEEN ? AND ? ORDER BY id LIMIT 2`
+const selectByID = `SELECT id, seq FROM exchanges WHERE id BETWEEN ? AND ? ORDER BY id LIMIT 2`
 
 // Get returns one record with headers and bodies by its id or the beginning of it (at least 4 hex digits). None is
 // ErrNotFound, several are ErrAmbiguous, something else than an id is ErrBadID. Bodies are checked against the
@@ -32,70 +31,49 @@ func (a *Archive) get(ctx context.Context, id string) (Exchange, error) {
 	if err != nil {
 		return Exchange{}, err
 	}
-	var found []Exchange
-	var kept []sides
+	var found []*record
+	var damage error
 	first, last := idTime(low).Add(-idSlack), idTime(high).Add(idSlack)
-	warnings, err := a.eachDay(ctx, Filter{Since: first, Until: last}, func(_ day, db *sql.DB) error {
-		return eachRow(ctx, db, selectByID, []any{low[:], high[:]}, func(rows *sql.Rows) error {
-			var x Exchange
-			var s sides
-			err := scanExchange(rows, &x, &s, &s.reqHeader, &s.respHeader, &s.reqBody, &s.respBody)
-			if err == nil {
-				found, kept = append(found, x), append(kept, s)
-			}
-			return err
-		})
+	warnings, err := a.eachDay(ctx, Filter{Since: first, Until: last}, func(d day, db *sql.DB) error {
+		err := a.recordsBetween(ctx, d, db, low, high, &found)
+		if errors.Is(err, ErrCorrupt) {
+			damage, err = err, nil
+		}
+		return err
 	})
 	switch {
 	case err != nil:
 		return Exchange{}, err
 	case len(found) > 1:
-		return Exchange{}, fmt.Errorf("%w: %s and %s among them; give more digits", ErrAmbiguous, found[0].ID, found[1].ID)
-	case len(found) == 0 && len(warnings) > 0:
+		return Exchange{}, fmt.Errorf("%w: %s and %s among them; give more digits", ErrAmbiguous, found[0].id, found[1].id)
+	case damage != nil:
+		return Exchange{}, damage
+	case len(found) == 1:
+		return a.whole(found[0])
+	case len(warnings) > 0:
 		return Exchange{}, fmt.Errorf("%w: it may be in a file that cannot be read: %s", ErrNotFound, strings.Join(warnings, "; "))
-	case len(found) == 0:
-		return Exchange{}, ErrNotFound
 	}
-	x, s := found[0], kept[0]
-	x.Request.Header, x.Response.Header = decodeHeader(s.reqHeader), decodeHeader(s.respHeader)
-	x.Request.Body, err = a.body(s.reqBody, s.reqFlags)
-	if err != nil {
-		return Exchange{}, fmt.Errorf("request body: %w", err)
-	}
-	x.Response.Body, err = a.body(s.respBody, s.respFlags)
-	if err != nil {
-		return Exchange{}, fmt.Errorf("response body: %w", err)
-	}
-	return x, nil
+	return Exchange{}, ErrNotFound
 }
 
-// body returns the plain bytes of a stored body, checked.
-func (a *Archive) body(stored []byte, flags int64) (body []byte, err error) {
-	body = stored
-	if flags&flagFile != 0 {
-		if len(stored) != sha256.Size {
-			return nil, fmt.Errorf("%w: its file's name has %d bytes", ErrCorrupt, len(stored))
+// recordsBetween adds the first two records of a range of ids.
+func (a *Archive) recordsBetween(ctx context.Context, d day, db *sql.DB, low, high uuid.UUID, found *[]*record) error {
+	var refs []ref
+	err := eachRow(ctx, db, selectByID, []any{low[:], high[:]}, func(rows *sql.Rows) error {
+		var id []byte
+		r := ref{day: d}
+		err := rows.Scan(&id, &r.seq)
+		copy(r.id[:], id)
+		refs = append(refs, r)
+		return err
+	})
+	for i := 0; err == nil && i < len(refs); i++ {
+		var r *record
+		if r, err = a.pick(ctx, d, db, refs[i].id[:], refs[i].seq); err == nil {
+			*found = append(*found, r)
 		}
-		name := bodyName(stored, flags&flagZstd != 0)
-		if body, err = a.bodies.read(name); err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
-		}
 	}
-	if flags&flagZstd != 0 {
-		if body, err = a.codec.unpack(body); err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
-		}
-	}
-	if flags&flagFile != 0 && sha256.Sum256(body) != [32]byte(stored) {
-		return nil, fmt.Errorf("%w: its file's bytes do not have the SHA-256 of its name", ErrCorrupt)
-	}
-	if int64(crc32.Checksum(body, castagnoli)) != flags>>flagBits {
-		return nil, fmt.Errorf("%w: its bytes do not match their checksum", ErrCorrupt)
-	}
-	if len(body) == 0 {
-		return nil, nil
-	}
-	return body, nil
+	return err
 }
 
 // idRange returns the ids that begin with a text.

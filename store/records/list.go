@@ -22,39 +22,81 @@ type Page struct {
 }
 
 // List returns a page of the records a filter selects, newest first unless OldestFirst. A cursor that is not of
-// such a list is ErrBadCursor.
+// such a list is ErrBadCursor. Of a record whose block is damaged only what its row says is listed.
 func (a *Archive) List(ctx context.Context, f Filter) (Page, error) {
-	var page Page
-	after, err := f.after()
+	page := Page{}
+	s, err := a.selected(ctx, f)
 	if err != nil {
 		return page, fmt.Errorf("list records: %w", err)
 	}
-	limit := f.limit()
-	page.Warnings, err = a.eachDay(ctx, f, func(d day, db *sql.DB) error {
-		if len(page.Records) > limit || (after != nil && d != after.day && (d < after.day) == f.OldestFirst) {
+	page.Next, page.Warnings = s.next, s.warnings
+	damaged, err := a.eachRef(ctx, s.refs, func(r ref, rec *record) error {
+		if rec != nil {
+			page.Records = append(page.Records, rec.listed())
 			return nil
 		}
-		w, err := f.whereIn(ctx, db)
+		x, err := a.rowOnly(ctx, r)
+		if err == nil {
+			page.Records = append(page.Records, x)
+		}
+		return err
+	})
+	if err != nil {
+		return Page{}, fmt.Errorf("list records: %w", err)
+	}
+	page.Warnings = append(page.Warnings, damaged...)
+	return page, nil
+}
+
+// ref says where a record is.
+type ref struct {
+	day day
+	id  uuid.UUID
+	seq int64
+}
+
+// selection is a page of where records are.
+type selection struct {
+	refs     []ref
+	next     string
+	warnings []string
+}
+
+// selected returns a page of what a filter selects, without reading any block but those of a lookup.
+func (a *Archive) selected(ctx context.Context, f Filter) (s selection, err error) {
+	after, err := f.after()
+	if err != nil {
+		return s, err
+	}
+	limit := f.limit()
+	s.warnings, err = a.eachDay(ctx, f, func(d day, db *sql.DB) error {
+		if len(s.refs) > limit || (after != nil && d != after.day && (d < after.day) == f.OldestFirst) {
+			return nil
+		}
+		w, err := a.whereIn(ctx, f, d, db)
 		if err != nil {
 			return err
 		}
-		text, args := f.query(w, d, after, limit+1-len(page.Records))
+		text, args := f.query(w, d, after, limit+1-len(s.refs))
 		return eachRow(ctx, db, text, args, func(rows *sql.Rows) error {
-			x, err := scanListed(rows)
+			r := ref{day: d}
+			var id []byte
+			err := rows.Scan(&id, &r.seq)
 			if err == nil {
-				page.Records = append(page.Records, x)
+				if r.id, err = uuid.FromBytes(id); err != nil {
+					return fmt.Errorf("%w: a row's id has %d bytes", ErrCorrupt, len(id))
+				}
+				s.refs = append(s.refs, r)
 			}
 			return err
 		})
 	})
-	if len(page.Records) > limit {
-		page.Records = page.Records[:limit]
-		page.Next, err = nextAfter(page.Records[limit-1], f.OldestFirst)
+	if len(s.refs) > limit {
+		s.refs = s.refs[:limit]
+		last := s.refs[limit-1]
+		s.next = cursor{day: last.day, id: last.id, oldestFirst: f.OldestFirst}.String()
 	}
-	if err != nil {
-		return Page{}, fmt.Errorf("list records: %w", err)
-	}
-	return page, nil
+	return s, err
 }
 
 func (f Filter) after() (*cursor, error) {
@@ -68,11 +110,6 @@ func (f Filter) after() (*cursor, error) {
 	return &c, err
 }
 
-func nextAfter(last Exchange, oldestFirst bool) (string, error) {
-	id, err := uuid.Parse(last.ID)
-	return cursor{day: dayOf(last.StartedAt), id: id, oldestFirst: oldestFirst}.String(), err
-}
-
 func (f Filter) query(w *where, d day, after *cursor, limit int) (string, []any) {
 	order, beyond := " ORDER BY id DESC", "id < ?"
 	if f.OldestFirst {
@@ -81,7 +118,70 @@ func (f Filter) query(w *where, d day, after *cursor, limit int) (string, []any)
 	if after != nil && after.day == d {
 		w.and(beyond, after.id[:])
 	}
-	return "SELECT " + listColumns + " FROM exchanges" + w.String() + order + " LIMIT ?", append(w.args, limit)
+	return "SELECT id, seq FROM exchanges" + w.String() + order + " LIMIT ?", append(w.args, limit)
+}
+
+// eachRef visits records, those of one day under one hold of its file. A record that is gone meanwhile is passed over; one whose
+// block is damaged comes as nil, and a warning tells of it.
+func (a *Archive) eachRef(ctx context.Context, refs []ref, visit func(ref, *record) error) (warnings []string, err error) {
+	for len(refs) > 0 && err == nil {
+		d := refs[0].day
+		n := slices.IndexFunc(refs, func(r ref) bool { return r.day != d })
+		if n < 0 {
+			n = len(refs)
+		}
+		damaged := 0
+		var first error
+		err = a.readers.with(ctx, d, func(db *sql.DB) error {
+			for _, r := range refs[:n] {
+				rec, err := a.pick(ctx, d, db, r.id[:], r.seq)
+				if errors.Is(err, ErrCorrupt) {
+					if first == nil {
+						first = err
+					}
+					rec, err, damaged = nil, nil, damaged+1
+				}
+				if err != nil {
+					return err
+				}
+				if rec != nil && rec.state == stateRemoved {
+					continue
+				}
+				if err := visit(r, rec); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if first != nil {
+			warnings = append(warnings, fmt.Sprintf("%d records of day file %s.db cannot be read whole: %v", damaged, d, first))
+		}
+		refs = refs[n:]
+	}
+	return warnings, err
+}
+
+const selectRow = `SELECT (SELECT text FROM names WHERE n = service), (SELECT text FROM names WHERE n = release), (SELECT text FROM names WHERE n = instance),
+  (SELECT text FROM names WHERE n = method), (SELECT text FROM names WHERE n = path), (SELECT text FROM names WHERE n = model), (SELECT text FROM names WHERE n = user),
+  (SELECT text FROM names WHERE n = source), (SELECT text FROM names WHERE n = "end"), status, started_at, first_byte, duration, req_size, resp_size, flags
+  FROM exchanges WHERE id = ?`
+
+// rowOnly reads what the row of a record says of it.
+func (a *Archive) rowOnly(ctx context.Context, r ref) (x Exchange, err error) {
+	x.ID = r.id.String()
+	err = a.readers.with(ctx, r.day, func(db *sql.DB) error {
+		return eachRow(ctx, db, selectRow, []any{r.id[:]}, func(rows *sql.Rows) error {
+			var started, first, duration, flags int64
+			err := rows.Scan(&x.Service, &x.Release, &x.Instance, &x.Method, &x.Path, &x.Model, &x.User, &x.Source, &x.End, &x.Status,
+				&started, &first, &duration, &x.Request.Size, &x.Response.Size, &flags)
+			x.StartedAt, x.FirstByte, x.Duration = time.UnixMicro(started).UTC(), micros(first), micros(duration)
+			x.Cached = flags&rowCached != 0
+			x.Request.Truncated, x.Request.Omitted = flags&rowReqTruncated != 0, flags&rowReqOmitted != 0
+			x.Response.Truncated, x.Response.Omitted = flags&rowRespTruncated != 0, flags&rowRespOmitted != 0
+			return err
+		})
+	})
+	return x, err
 }
 
 // eachDay visits the day files a filter's time covers, in its order. A file that cannot be read becomes a warning.
@@ -128,45 +228,4 @@ func eachRow(ctx context.Context, db *sql.DB, text string, args []any, visit fun
 		}
 	}
 	return sqlite.Explain(rows.Err())
-}
-
-func scanListed(rows *sql.Rows) (Exchange, error) {
-	var x Exchange
-	err := scanExchange(rows, &x, &sides{})
-	return x, err
-}
-
-// sides is what a row says of its messages beyond Message itself.
-type sides struct {
-	reqFlags, respFlags   int64
-	reqHeader, respHeader string
-	reqBody, respBody     []byte
-}
-
-func scanExchange(rows *sql.Rows, x *Exchange, s *sides, more ...any) error {
-	var id, reqSum, respSum []byte
-	var session sql.NullString
-	var trace any
-	var started, first, duration int64
-	into := append([]any{&id, &x.Service, &x.Release, &x.Instance, &session, &trace, &x.Method, &x.Path, &x.Query, &x.Remote,
-		&x.Status, &started, &first, &duration, &x.End, &x.Error,
-		&x.Request.Size, &reqSum, &s.reqFlags, &x.Response.Size, &respSum, &s.respFlags}, more...)
-	if err := rows.Scan(into...); err != nil {
-		return err
-	}
-	key, err := uuid.FromBytes(id)
-	if err != nil || len(reqSum) != 32 || len(respSum) != 32 {
-		return fmt.Errorf("%w: a row whose id or digests have the wrong length", ErrCorrupt)
-	}
-	x.ID, x.Session, x.TraceID = key.String(), session.String, decodeTrace(trace)
-	x.StartedAt, x.FirstByte, x.Duration = time.UnixMicro(started).UTC(), micros(first), micros(duration)
-	copy(x.Request.SHA256[:], reqSum)
-	copy(x.Response.SHA256[:], respSum)
-	setFlags(&x.Request, s.reqFlags)
-	setFlags(&x.Response, s.respFlags)
-	return nil
-}
-
-func setFlags(m *Message, flags int64) {
-	m.Truncated, m.Omitted = flags&flagTruncated != 0, flags&flagOmitted != 0
 }

@@ -2,68 +2,79 @@ package records
 
 import "strings"
 
-// dayVersion is the day files' user_version.
-const dayVersion = 1
+// dayVersion is the day files' user_version. Version 1 had one row with both bodies for each exchange; such files
+// are converted when the archive is opened, see convert.go.
+const dayVersion = 2
 
-// A day file's tables. Ids are the 16 bytes of a UUIDv7, times and durations microseconds, and *_flags is
-// CRC-32C of the kept body << 8 | flag bits. Bodies come last, so that reading the rest skips them.
+// A day file's tables. An exchange is a slim row, which filters and statistics read, and one of up to blockMax records
+// of a block, which holds everything: the row of a record can be made again from its block.
+//
+// Ids are the 16 bytes of a UUIDv7, times and durations microseconds, service … source numbers of names.
+// seq counts the day's records from 1 in the order they were committed, without gaps and for ever: erasing a body and
+// retention change no seq. The record seq is number seq-first of the block with the greatest first <= seq.
 const daySchema = `
+CREATE TABLE names (n INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
+INSERT INTO names (n, text) VALUES (0, '');
 CREATE TABLE exchanges (
-  id          BLOB PRIMARY KEY NOT NULL,
-  service     TEXT NOT NULL,
-  release     TEXT NOT NULL,
-  instance    TEXT NOT NULL,
-  session     TEXT,
-  trace_id    BLOB,               -- 16 bytes, or text when it was not 32 hex digits
-  method      TEXT NOT NULL,
-  path        TEXT NOT NULL,
-  query       TEXT NOT NULL,
-  remote      TEXT NOT NULL,
-  status      INTEGER NOT NULL,
-  started_at  INTEGER NOT NULL,
-  first_byte  INTEGER NOT NULL,
-  duration    INTEGER NOT NULL,
-  "end"       TEXT NOT NULL,
-  error       TEXT NOT NULL,
-  req_size    INTEGER NOT NULL,
-  req_sha256  BLOB NOT NULL,
-  req_flags   INTEGER NOT NULL,
-  resp_size   INTEGER NOT NULL,
-  resp_sha256 BLOB NOT NULL,
-  resp_flags  INTEGER NOT NULL,
-  req_header  TEXT NOT NULL,      -- "Name: value" lines; \ escapes \, line breaks, and colons in names
-  resp_header TEXT NOT NULL,
-  req_body    BLOB,               -- the kept bytes, zstd when flagged, or the SHA-256 that names a file
-  resp_body   BLOB
-);
+  id         BLOB PRIMARY KEY NOT NULL,
+  seq        INTEGER NOT NULL,
+  service    INTEGER NOT NULL,
+  release    INTEGER NOT NULL,
+  instance   INTEGER NOT NULL,
+  method     INTEGER NOT NULL,
+  path       INTEGER NOT NULL,
+  model      INTEGER NOT NULL,
+  user       INTEGER NOT NULL,
+  source     INTEGER NOT NULL,
+  "end"      INTEGER NOT NULL,
+  status     INTEGER NOT NULL,
+  started_at INTEGER NOT NULL,
+  first_byte INTEGER NOT NULL,
+  duration   INTEGER NOT NULL,
+  req_size   INTEGER NOT NULL,
+  resp_size  INTEGER NOT NULL,
+  flags      INTEGER NOT NULL     -- see rowCached and the bits after it
+) WITHOUT ROWID;
 CREATE INDEX exchanges_service ON exchanges (service, id);
 CREATE INDEX exchanges_errors ON exchanges (id) WHERE status >= 400;
--- Where traces and sessions are found: for each transaction's rowids the 16-bit hashes of theirs, see lookup.go.
-CREATE TABLE lookups (first INTEGER PRIMARY KEY, last INTEGER NOT NULL, hashes BLOB NOT NULL);
--- The body files this day's rows name; a file that no day names is an orphan.
+-- Blocks of records, compressed together; head is the hash chain after the block's last record, see chain.go.
+CREATE TABLE blocks (first INTEGER PRIMARY KEY, count INTEGER NOT NULL, head BLOB NOT NULL, data BLOB NOT NULL);
+-- For each block short hashes of its traces, sessions, users and tags, see lookup.go.
+CREATE TABLE lookups (first INTEGER PRIMARY KEY, hashes BLOB NOT NULL);
+-- The body files this day's records name; a file that no day names is an orphan.
 CREATE TABLE body_files (name TEXT PRIMARY KEY) WITHOUT ROWID;
-PRAGMA user_version = 1;`
+PRAGMA user_version = 2;`
 
-// Columns without headers and bodies, and all, in the order of the table.
+// Bits of the flags of a row.
 const (
-	listColumns = `id, service, release, instance, session, trace_id, method, path, query, remote, status, started_at, first_byte,
-  duration, "end", error, req_size, req_sha256, req_flags, resp_size, resp_sha256, resp_flags`
-	allColumns  = listColumns + `, req_header, resp_header, req_body, resp_body`
-	columnCount = 26
+	rowCached = 1 << iota
+	rowReqTruncated
+	rowReqOmitted
+	rowRespTruncated
+	rowRespOmitted
+	rowErased
+)
+
+const (
+	rowColumns = `id, seq, service, release, instance, method, path, model, user, source, "end", status, started_at, first_byte,
+  duration, req_size, resp_size, flags`
+	columnCount = 18
 	// rowsPerInsert is where more rows a statement stopped to pay.
 	rowsPerInsert = 32
 )
 
-// A record that is stored already stays as it is, so that a batch can be written again after an error.
+// A row that is there already fails the statement, which tells a batch that is given again; see dayWriter.insert.
 const (
-	insertHead     = `INSERT INTO exchanges (` + allColumns + `) VALUES `
-	insertTail     = ` ON CONFLICT (id) DO NOTHING`
-	maxRowID       = `SELECT coalesce(max(rowid), 0) FROM exchanges`
-	insertLookup   = `INSERT INTO lookups (first, last, hashes) VALUES (?, ?, ?)`
+	insertHead     = `INSERT INTO exchanges (` + rowColumns + `) VALUES `
+	insertName     = `INSERT INTO names (n, text) VALUES (?, ?)`
+	insertBlock    = `INSERT INTO blocks (first, count, head, data) VALUES (?, ?, ?, ?)`
+	deleteBlock    = `DELETE FROM blocks WHERE first = ?`
+	insertLookup   = `INSERT INTO lookups (first, hashes) VALUES (?, ?)`
+	deleteLookup   = `DELETE FROM lookups WHERE first = ?`
 	insertBodyFile = `INSERT INTO body_files (name) VALUES (?) ON CONFLICT DO NOTHING`
 )
 
 func insertRows(n int) string {
 	row := "(" + strings.Repeat("?,", columnCount-1) + "?)"
-	return insertHead + strings.Repeat(row+",", n-1) + row + insertTail
+	return insertHead + strings.Repeat(row+",", n-1) + row
 }

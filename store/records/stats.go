@@ -21,15 +21,15 @@ type Stats struct {
 	Warnings      []string
 }
 
-const statColumns = `service, status, "end", started_at, first_byte, duration, req_size, resp_size`
+const statColumns = `(SELECT text FROM names WHERE n = service), status, (SELECT text FROM names WHERE n = "end"), started_at, first_byte, duration, req_size, resp_size`
 
 // Stats reads every record the filter selects; Limit, Cursor and order do not matter.
 func (a *Archive) Stats(ctx context.Context, f Filter) (Stats, error) {
 	s := Stats{ByService: map[string]int64{}, ByStatus: map[int]int64{}, ByEnd: map[End]int64{}}
 	var durations, firsts histogram
 	var err error
-	s.Warnings, err = a.eachDay(ctx, f, func(_ day, db *sql.DB) error {
-		w, err := f.whereIn(ctx, db)
+	s.Warnings, err = a.eachDay(ctx, f, func(d day, db *sql.DB) error {
+		w, err := a.whereIn(ctx, f, d, db)
 		if err != nil {
 			return err
 		}

@@ -110,3 +110,21 @@ func (s *Stmt) Exec(args []driver.NamedValue) error {
 
 // Close frees the statement.
 func (s *Stmt) Close() error { return Explain(s.s.Close()) }
+
+// Query visits the rows of the statement. The values of a row, blobs included, are the visitor's own.
+func (s *Stmt) Query(args []driver.NamedValue, visit func(row []driver.Value) error) error {
+	rows, err := s.s.QueryContext(context.Background(), args)
+	if err != nil {
+		return Explain(err)
+	}
+	values := make([]driver.Value, len(rows.Columns()))
+	for err == nil {
+		if err = rows.Next(values); err == nil {
+			err = visit(values)
+		}
+	}
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return Explain(errors.Join(err, rows.Close()))
+}
