@@ -59,6 +59,7 @@ func (a *Archive) appendDay(d day, chunks []*chunk) error {
 	dropped := a.readers.drop(d)
 	name, aside := setAside(a.dir, d)
 	a.cache.forget(d)
+	a.ends.forget(d)
 	if aside = errors.Join(dropped, aside); aside != nil {
 		return errors.Join(err, aside)
 	}
@@ -81,6 +82,7 @@ func (a *Archive) tryAppend(d day, chunks []*chunk) error {
 		}
 	}
 	if err == nil {
+		a.ends.set(d, w.next-1)
 		return nil
 	}
 	// A connection that failed is not trusted again; the next batch opens the file anew.

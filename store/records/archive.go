@@ -43,6 +43,7 @@ type Archive struct {
 	codec   *codec
 	readers *readers
 	cache   *blockCache
+	ends    ends
 
 	mu       sync.Mutex // guards what follows
 	closed   bool

@@ -73,6 +73,8 @@ func (a *Archive) sweepDays(limit day, s *Swept) error {
 func (a *Archive) removeDay(d day) (size int64, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.cache.forget(d)
+	a.ends.forget(d)
 	err = a.readers.drop(d)
 	if i := slices.IndexFunc(a.writers, func(w *dayWriter) bool { return w.day == d }); i >= 0 {
 		err = errors.Join(err, a.writers[i].abandon())
