@@ -1,0 +1,172 @@
+package targets
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// dbServer is a database server of the machine's packages on a free port of 127.0.0.1, with files of its own.
+type dbServer struct {
+	t    *testing.T
+	argv []string
+	addr string
+	cmd  *exec.Cmd
+	log  string
+}
+
+// program finds a server. In CI it has to be there.
+func program(t *testing.T, name, pkg string, places ...string) string {
+	t.Helper()
+	for _, pattern := range places {
+		if found, err := filepath.Glob(filepath.Join(pattern, name)); err == nil && len(found) > 0 {
+			return found[len(found)-1]
+		}
+	}
+	path, err := exec.LookPath(name)
+	if err == nil {
+		return path
+	}
+	if os.Getenv("CI") != "" {
+		t.Fatalf("%s is missing: install Debian's %s", name, pkg)
+	}
+	t.Skipf("%s is missing (Debian's %s); CI has it", name, pkg)
+	return ""
+}
+
+// nobody is who servers run as that refuse root.
+const nobody = 65534
+
+func asNobody(cmd *exec.Cmd) *exec.Cmd {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	if os.Geteuid() == 0 {
+		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
+	}
+	cmd.Env = []string{"PATH=/usr/bin:/bin:/usr/sbin:/sbin", "LC_ALL=C", "HOME=/nonexistent"}
+	return cmd
+}
+
+// folder is a temporary one that nobody may write to.
+func folder(t *testing.T) string {
+	t.Helper()
+	// Short: the socket's path in it is limited to some 100 bytes.
+	dir, err := os.MkdirTemp("/tmp", "sink")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	if os.Geteuid() == 0 {
+		if err := os.Chown(dir, nobody, nobody); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func freePort(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	return strconv.Itoa(ln.Addr().(*net.TCPAddr).Port)
+}
+
+func command(t *testing.T, argv ...string) {
+	t.Helper()
+	cmd := asNobody(exec.Command(argv[0], argv[1:]...))
+	cmd.Dir = "/tmp"
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %v\n%s", argv, err, out)
+	}
+}
+
+func (s *dbServer) start() {
+	s.t.Helper()
+	out, err := os.OpenFile(s.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer out.Close()
+	s.cmd = asNobody(exec.Command(s.argv[0], s.argv[1:]...))
+	s.cmd.Stdout, s.cmd.Stderr, s.cmd.Dir = out, out, "/tmp"
+	if err := s.cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// kill ends the server and all its processes at once.
+func (s *dbServer) kill() {
+	if s.cmd == nil {
+		return
+	}
+	if err := syscall.Kill(-s.cmd.Process.Pid, syscall.SIGKILL); err != nil {
+		s.t.Errorf("kill the server: %v", err)
+	}
+	if err := s.cmd.Wait(); err == nil {
+		s.t.Error("a killed server ended well")
+	}
+	s.cmd = nil
+}
+
+// ready waits until a target can be prepared.
+func (s *dbServer) ready(try func(context.Context) error) {
+	s.t.Helper()
+	deadline := time.Now().Add(2 * time.Minute)
+	for {
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		err := try(ctx)
+		cancel()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			text, _ := os.ReadFile(s.log)
+			s.t.Fatalf("the server does not answer: %v\n%s", err, text)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+// startPostgres returns a running server and the URL of its database.
+func startPostgres(t *testing.T) (*dbServer, string) {
+	t.Helper()
+	initdb := program(t, "initdb", "postgresql", "/usr/lib/postgresql/*/bin")
+	postgres := program(t, "postgres", "postgresql", "/usr/lib/postgresql/*/bin")
+	dir, port := folder(t), freePort(t)
+	data := filepath.Join(dir, "data")
+	command(t, initdb, "-D", data, "-U", "aictl", "-A", "trust", "-E", "UTF8", "--no-sync")
+	s := &dbServer{t: t, log: filepath.Join(t.TempDir(), "log"), addr: "127.0.0.1:" + port,
+		argv: []string{postgres, "-D", data, "-p", port, "-k", dir, "-c", "listen_addresses=127.0.0.1", "-c", "shared_buffers=16MB", "-c", "max_connections=20"}}
+	s.start()
+	t.Cleanup(s.kill)
+	return s, fmt.Sprintf("postgres://aictl:geheim@%s/postgres?sslmode=disable", s.addr)
+}
+
+// startMariaDB returns a running server and the URL of its database.
+func startMariaDB(t *testing.T) (*dbServer, string) {
+	t.Helper()
+	install := program(t, "mariadb-install-db", "mariadb-server")
+	mariadbd := program(t, "mariadbd", "mariadb-server", "/usr/sbin")
+	dir, port := folder(t), freePort(t)
+	data := filepath.Join(dir, "data")
+	command(t, install, "--no-defaults", "--datadir="+data, "--auth-root-authentication-method=normal", "--skip-test-db")
+	s := &dbServer{t: t, log: filepath.Join(t.TempDir(), "log"), addr: "127.0.0.1:" + port,
+		argv: []string{mariadbd, "--no-defaults", "--datadir=" + data, "--socket=" + filepath.Join(dir, "s"), "--pid-file=" + filepath.Join(dir, "p"), "--port=" + port,
+			"--bind-address=127.0.0.1", "--innodb-buffer-pool-size=32M", "--innodb-log-file-size=8M", "--max-allowed-packet=1M", "--skip-log-bin"}}
+	s.start()
+	t.Cleanup(s.kill)
+	return s, fmt.Sprintf("mysql://root@%s/records", s.addr)
+}
