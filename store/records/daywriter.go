@@ -183,6 +183,9 @@ func (w *dayWriter) insert(chunks []*chunk) error {
 			if err := w.insertRows(c.recs); err != nil {
 				return err
 			}
+			if err := w.insertFinding(w.next, c.recs); err != nil {
+				return err
+			}
 			if err := w.insertBlock(c); err != nil {
 				return err
 			}

@@ -50,6 +50,9 @@ type Exchange struct {
 
 	Request  Message
 	Response Message
+
+	// Indexed are values that searches find without reading the bodies. They are written and not read back.
+	Indexed []Indexed
 }
 
 // Source says who made a record.

@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"strings"
 	"time"
+
+	"aictl/store/records/match"
 )
 
 // Filter selects records; empty fields select all.
@@ -27,6 +29,9 @@ type Filter struct {
 	Model      string
 	Tags       map[string]string // every one of them; "" is any value of that tag
 	BodyHash   string            // SHA-256 of either body, 64 hex digits
+	Labels     []LabelFilter     // every one of them
+	Where      *match.Expr       // on the JSON of either body
+	ScanLimit  int               // most records looked into for one page, for what rows do not tell; 0 for no bound
 
 	MinDuration time.Duration
 	MaxDuration time.Duration // 0 for any
@@ -102,6 +107,10 @@ func (f Filter) where() *where {
 	f.status(w)
 	f.durations(w)
 	f.origin(w)
+	for _, l := range f.Labels {
+		text, args := l.clause()
+		w.and(text, args...)
+	}
 	f.times(w)
 	return w
 }

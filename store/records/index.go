@@ -75,35 +75,58 @@ func encodeIndex(entries []indexEntry) []byte {
 	return append(b, records...)
 }
 
-var errIndex = errors.New("an index of values is damaged")
+// decodeIndex reads back what encodeIndex wrote.
+func decodeIndex(data []byte) (entries []indexEntry, err error) {
+	var values []match.Value
+	err = readIndexed(data, func(v match.Value) { values = append(values, v) }, func(at int, has []uint64) {
+		e := indexEntry{at: at}
+		for _, n := range has {
+			e.values = append(e.values, values[n])
+		}
+		entries = append(entries, e)
+	})
+	return entries, err
+}
 
 // readIndex tests each distinct value once, and visits the records with whether any of theirs passed.
 func readIndex(data []byte, test func(match.Value) bool, visit func(at int, passed bool)) error {
+	var passes []bool
+	return readIndexed(data, func(v match.Value) { passes = append(passes, test(v)) }, func(at int, has []uint64) {
+		passed := false
+		for _, n := range has {
+			passed = passed || passes[n]
+		}
+		visit(at, passed)
+	})
+}
+
+var errIndex = errors.New("an index of values is damaged")
+
+// readIndexed visits the distinct values and then the records, with the numbers of their values.
+func readIndexed(data []byte, value func(match.Value), visit func(at int, has []uint64)) error {
 	if len(data) == 0 || data[0] != indexVersion {
 		return errIndex
 	}
 	r := rollupReader{b: data[1:]}
-	var passes []bool
-	for n := r.uint(); n > 0 && !r.bad; n-- {
+	distinct := r.uint()
+	for n := distinct; n > 0 && !r.bad; n-- {
 		v, ok := r.value()
 		if !ok {
 			return errIndex
 		}
-		passes = append(passes, test(v))
+		value(v)
 	}
-	at := -1
+	at, has := -1, []uint64(nil)
 	for n := r.uint(); n > 0 && !r.bad; n-- {
 		at += int(r.uint()) + 1
-		passed := false
+		has = has[:0]
 		for m := r.uint(); m > 0 && !r.bad; m-- {
-			if i := r.uint(); i >= uint64(len(passes)) {
-				r.bad = true
-			} else {
-				passed = passed || passes[i]
-			}
+			i := r.uint()
+			r.bad = r.bad || i >= distinct
+			has = append(has, i)
 		}
 		if !r.bad {
-			visit(at, passed)
+			visit(at, has)
 		}
 	}
 	if r.bad {

@@ -63,6 +63,7 @@ type record struct {
 	first    int64 // µs
 	duration int64 // µs
 	sides    [2]side
+	indexed  []Indexed // of a new record
 
 	personal [32]byte // of an erased record, see chain.go
 	leaf     [32]byte // of a removed record
@@ -119,7 +120,7 @@ func (s *side) passedSum() [32]byte {
 func recordOf(x *Exchange, id uuid.UUID, r *record) {
 	*r = record{
 		id: id, cached: x.Cached, status: int64(x.Status), started: x.StartedAt.UnixMicro(),
-		first: x.FirstByte.Microseconds(), duration: x.Duration.Microseconds(),
+		first: x.FirstByte.Microseconds(), duration: x.Duration.Microseconds(), indexed: x.Indexed,
 	}
 	r.texts = [textCount]string{
 		x.Service, x.Release, x.Instance, x.Method, x.Path, x.Model, string(x.End), string(x.Source), "", x.Query, x.Remote, x.Session, x.User,

@@ -36,13 +36,14 @@ CREATE TABLE exchanges (
   flags      INTEGER NOT NULL     -- see rowCached and the bits after it
 ) WITHOUT ROWID;
 CREATE INDEX exchanges_service ON exchanges (service, id);
-CREATE INDEX exchanges_errors ON exchanges (id) WHERE status >= 400;
+CREATE INDEX exchanges_errors ON exchanges (id) WHERE status >= 400 OR status = 0;
 -- Blocks of records, compressed together; head is the hash chain after the block's last record, see chain.go.
 CREATE TABLE blocks (first INTEGER PRIMARY KEY, count INTEGER NOT NULL, head BLOB NOT NULL, data BLOB NOT NULL);
 -- For each block short hashes of its traces, sessions, users and tags, see lookup.go.
 CREATE TABLE lookups (first INTEGER PRIMARY KEY, hashes BLOB NOT NULL);
 -- The body files this day's records name; a file that no day names is an orphan.
 CREATE TABLE body_files (name TEXT PRIMARY KEY) WITHOUT ROWID;
+` + findingSchema + `
 PRAGMA user_version = 2;`
 
 // Bits of the flags of a row.
