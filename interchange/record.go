@@ -1,6 +1,7 @@
 package interchange
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -146,11 +147,13 @@ func bodyText(body []byte, bodies Bodies) (text, encoding string) {
 }
 
 func quote(text string) json.RawMessage {
-	raw, err := json.Marshal(text)
-	if err != nil {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(text); err != nil {
 		panic(err) // a string is always encoded
 	}
-	return raw
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
 // milliseconds keeps a duration's microseconds, so that what is read again is the same.
