@@ -46,6 +46,9 @@ const (
 
 // choose enters x on a target of the side that it belongs to. When the canary has none that takes it, the live one serves.
 func (x *exchange) choose(rt *route, avoid string) (Target, *load, bool) {
+	if x.copied != nil {
+		return x.copied.pick(x, rt, avoid)
+	}
 	if x.onCanary(rt) {
 		if target, l, ok := rt.trial.part.pick(x, avoid); ok {
 			return target, l, true
@@ -148,7 +151,7 @@ func (rt *route) addCanary(before *route, loadOf func(instance string) *load) {
 		return
 	}
 	part := rt.Route
-	part.Targets, part.Canary = c.Targets, nil
+	part.Targets, part.Canary, part.Shadow = c.Targets, nil, nil
 	rt.trial = &trial{part: newRoute(part, rt.service, loadOf), sticky: stickyOf(rt.Route), tallies: &split{release: c.Release, since: c.Since}}
 	if before != nil && before.trial != nil && before.trial.tallies.of(c) {
 		rt.trial.tallies = before.trial.tallies
@@ -159,10 +162,14 @@ func (s *split) of(c *Canary) bool { return s.release == c.Release && s.since.Eq
 
 // parts are the route and what of it has targets of its own.
 func (rt *route) parts() []*route {
-	if rt.trial == nil {
-		return []*route{rt}
+	all := []*route{rt}
+	if rt.trial != nil {
+		all = append(all, rt.trial.part)
 	}
-	return []*route{rt, rt.trial.part}
+	if rt.shade != nil {
+		all = append(all, rt.shade.part)
+	}
+	return all
 }
 
 // tally counts an exchange that has ended for the side that served it. What nobody could serve is the live side's.

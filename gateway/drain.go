@@ -53,6 +53,7 @@ func (g *Gateway) Drain(ctx context.Context, instance string) error {
 
 // drainAll waits until nothing runs anywhere; when ctx ends first, it cuts what still runs.
 func (g *Gateway) drainAll(ctx context.Context) error {
+	g.endShadows()
 	loads := g.allLoads()
 	for _, l := range loads {
 		select {

@@ -48,6 +48,7 @@ type exchange struct {
 	silence  silence
 	duplex   bool // the answer began before the request was over
 	lot      lot
+	copied   *shadowed // x is the copy of a request
 	finished bool
 	marks    [2]string // record and instance, as they stand in the answer's header
 	glances  int       // of the watch; under load.mu
@@ -191,11 +192,14 @@ func (x *exchange) finish() {
 	if x.request != nil {
 		x.request.finish()
 	}
+	x.copyToShadow()
 	if x.ticket != nil {
 		x.ticket.End(x.record())
 	}
-	x.count()
-	x.tally()
+	if x.copied == nil {
+		x.count()
+		x.tally()
+	}
 	x.leave()
 }
 
@@ -215,6 +219,9 @@ func (x *exchange) record() *records.Exchange {
 	e.Request.Header = x.r.Header
 	e.Request.Header["Host"] = []string{x.r.Host}
 	e.Response.Header = x.header
+	if x.copied != nil {
+		x.copied.describe(e, x.r.Context())
+	}
 	return e
 }
 

@@ -39,6 +39,7 @@ type Options struct {
 	ReadHeaderTimeout time.Duration  // for a client's request head; default 10 s
 	IdleTimeout       time.Duration  // of a client's connection between requests; default 2 min
 	StopTimeout       time.Duration  // how long Serve waits for running requests at its end; default 10 s
+	ShadowTimeout     time.Duration  // of the copy of a request; default 30 s
 	Linger            time.Duration  // how long connections without a request stay open after Leave; default 5 s
 	MaxHeaderBytes    int            // of a request head; default 64 KiB
 }
@@ -57,6 +58,7 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.ReadHeaderTimeout, 10*time.Second)
 	setDefault(&o.IdleTimeout, 2*time.Minute)
 	setDefault(&o.StopTimeout, 10*time.Second)
+	setDefault(&o.ShadowTimeout, 30*time.Second)
 	setDefault(&o.Linger, 5*time.Second)
 	setDefault(&o.MaxHeaderBytes, 64<<10)
 	return o
@@ -79,6 +81,7 @@ type Gateway struct {
 
 	leave    leave
 	table    *table
+	shadows  shadows
 	services sync.Map         // *service by name
 	mu       sync.Mutex       // one writer of the table and of loads
 	loads    map[string]*load // by instance, also of those that are on their way out
@@ -108,7 +111,9 @@ func (g *Gateway) SetRoute(r Route) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	rt := newRoute(r, g.serviceOf(r.Service), g.loadOf)
-	rt.addCanary(g.table.find(r.Service), g.loadOf)
+	before := g.table.find(r.Service)
+	rt.addCanary(before, g.loadOf)
+	rt.addShadow(before, g)
 	g.swap(r.Service, rt)
 	if err != nil {
 		return fmt.Errorf("set route: %w", err)
@@ -120,6 +125,9 @@ func (g *Gateway) SetRoute(r Route) error {
 func (g *Gateway) RemoveRoute(service string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if rt := g.table.find(service); rt != nil && rt.shade != nil {
+		rt.shade.copies.close()
+	}
 	g.swap(service, nil)
 	g.services.Delete(service)
 }

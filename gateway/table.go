@@ -30,6 +30,7 @@ type route struct {
 	loads   []*load // of Targets, in their order
 	next    atomic.Uint32
 	trial   *trial // nil without a canary
+	shade   *shade // nil without a shadow
 }
 
 func newRoute(r Route, s *service, loadOf func(instance string) *load) *route {
