@@ -4,6 +4,7 @@
 package replay
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -181,3 +182,5 @@ func unmaskedCookies(line string) string {
 	}
 	return strings.Join(left, "; ")
 }
+
+func sortedKeys(m map[string]int) []string { return slices.Sorted(maps.Keys(m)) }

@@ -15,6 +15,7 @@ type Options struct {
 	Tolerance float64            // numbers a, b are equal when |a−b| ≤ Tolerance · max(1, |a|, |b|)
 	PathTol   map[string]float64 // the same for single paths
 	Headers   []string           // headers that are compared; nil is Content-Type
+	Masked    string             // what stands for a secret in recorded answers, equal to anything; "" is nothing
 }
 
 // rules are the options and what was learned about noise.
@@ -26,6 +27,7 @@ type rules struct {
 	pathTol   map[string]float64 // as Options.PathTol
 	learned   map[string]float64 // |a−b| that is noise, by path
 	headers   []string
+	masked    string
 	behind    *watcher // what the learned is from
 }
 
@@ -36,7 +38,7 @@ func (o Options) Check() error {
 }
 
 func (o Options) rules() (*rules, error) {
-	r := &rules{unordered: map[string]bool{}, dynamic: map[string]bool{}, learned: map[string]float64{}, headers: o.Headers}
+	r := &rules{unordered: map[string]bool{}, dynamic: map[string]bool{}, learned: map[string]float64{}, headers: o.Headers, masked: o.Masked}
 	if r.headers == nil {
 		r.headers = []string{"Content-Type"}
 	}
