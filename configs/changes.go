@@ -71,8 +71,11 @@ func (s Settings) Adopt(next Settings) Settings {
 
 // shown is a key's value as anyone may see it.
 func (s *Settings) shown(key leaf) string {
-	if hooks, ok := s.field(key).Interface().([]DaemonHook); ok {
-		return shownHooks(hooks)
+	switch list := s.field(key).Interface().(type) {
+	case []DaemonHook:
+		return shownHooks(list)
+	case []Sink:
+		return shownSinks(list)
 	}
 	value := text(s.field(key))
 	if key.field.Tag.Get("only") == "secret" && value != "" {

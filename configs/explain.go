@@ -111,6 +111,7 @@ func (s *Settings) faults() []Fault {
 		c.fault("recorder.queue_bytes", "%s is too small: at least 1MiB", s.Recorder.QueueBytes)
 	}
 	c.notNegative("recorder.retention", s.Recorder.Retention)
+	s.Records.check(&c)
 	s.Hooks.check(&c)
 	return c.faults
 }

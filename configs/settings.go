@@ -21,6 +21,7 @@ type Settings struct {
 	Gitea         GiteaSettings    `yaml:"gitea"`
 	Deploy        DeploySettings   `yaml:"deploy"`
 	Recorder      RecorderSettings `yaml:"recorder"`
+	Records       RecordSettings   `yaml:"records"`
 	Hooks         HookSettings     `yaml:"hooks"`
 
 	origin map[string]string // path → source, for keys that are not the default
