@@ -6,6 +6,10 @@ type Gateway struct {
 	Timeout Duration `yaml:"timeout,omitempty" json:"timeout,omitempty"`
 	// MaxBody is the most bytes of a request's body that are passed on. 0 is no limit.
 	MaxBody Size `yaml:"max_body,omitempty" json:"max_body,omitempty"`
+	// Protocol is what the instances speak, http1 or h2c; "" is http1, and h2c with GRPCServices.
+	Protocol string `yaml:"protocol,omitempty" json:"protocol,omitempty"`
+	// GRPCServices are the full names of gRPC services whose calls come here, though their paths do not begin with /ai/<service>.
+	GRPCServices []string `yaml:"grpc_services,omitempty" json:"grpc_services,omitempty"`
 	// Sticky says where the session is that a canary keeps on one side; "" is record.session.
 	Sticky string `yaml:"sticky,omitempty" json:"sticky,omitempty"`
 	// Shadow gets copies of the requests.
@@ -19,6 +23,7 @@ func (g Gateway) check(c *checker) {
 	if g.MaxBody < 0 {
 		c.fault("gateway.max_body", "%s is negative", g.MaxBody)
 	}
+	g.checkProtocol(c)
 }
 
 func (g Gateway) limits() []limit {

@@ -99,6 +99,8 @@ record:                 # request/response pairs; "record: off" for none
 # gateway:              # what the gateway does for the service
 #   timeout: 60s        # how long it may be silent before and within an answer; no limit when left out
 #   max_body: 20MiB     # of a request; a longer one is answered 413
+#   protocol: h2c       # what instances speak, instead of HTTP/1.1
+#   grpc_services: [ocr.v1.Recognizer]        # gRPC services whose calls come here; they imply h2c
 #   sticky: "header:X-Session-ID"             # or cookie:NAME; a canary keeps a session on one side
 #   shadow: {service: ocr-next, percent: 50}  # gets copies of the requests; nobody waits for its answers
 #   cache:              # of answers; only when equal requests have equal answers

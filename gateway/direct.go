@@ -19,7 +19,7 @@ func (x *exchange) direct() bool {
 		r.Method == http.MethodConnect || !strings.HasPrefix(r.RequestURI, "/") || strings.ContainsAny(r.RequestURI, " \r\n") || strings.ContainsAny(r.Host, "% \r\n") {
 		return false
 	}
-	return !wantsWebSocket(r) && !unsafeHeader(r.Header)
+	return !wantsWebSocket(r) && !unsafeHeader(r.Header) && !x.route.Gateway.HTTP2()
 }
 
 // unsafeHeader reports whether a value would break its line. net/http's servers refuse such requests; the line is not crossed here either.

@@ -13,7 +13,7 @@ func TestDirect(t *testing.T) {
 	request := func(change func(r *http.Request)) *exchange {
 		r := httptest.NewRequest("POST", "/ai/svc/p", strings.NewReader("hello"))
 		change(r)
-		return &exchange{r: r}
+		return &exchange{r: r, route: &route{}}
 	}
 	for name, tt := range map[string]struct {
 		change func(r *http.Request)

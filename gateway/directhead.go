@@ -48,9 +48,11 @@ func (x *exchange) appendHead(b []byte) []byte {
 		proto = "https"
 	}
 	b = appendField(b, "X-Forwarded-Proto", proto)
-	b = append(b, "X-Forwarded-Prefix: "+prefix...)
-	b = append(b, x.route.Service...)
-	b = append(b, "\r\n"...)
+	if x.prefixed() {
+		b = append(b, "X-Forwarded-Prefix: "+prefix...)
+		b = append(b, x.route.Service...)
+		b = append(b, "\r\n"...)
+	}
 	b = appendField(b, "Traceparent", x.trace.value)
 	if r.ContentLength > 0 || r.Method == http.MethodPost || r.Method == http.MethodPut || r.Method == http.MethodPatch {
 		b = append(b, "Content-Length: "...)

@@ -136,7 +136,7 @@ func (x *exchange) forwardByProxy() {
 	x.Context, x.cancel = ctx, cancel
 	x.call.OnAbort(cancel)
 	r := x.r.WithContext(x)
-	stripUpgrade(r)
+	stripUpgrade(r, x.route.Gateway.HTTP2())
 	x.g.proxy.ServeHTTP(x.w, r)
 }
 

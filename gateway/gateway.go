@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -105,7 +106,8 @@ func New(rec Recorder, opt Options) *Gateway {
 }
 
 // SetRoute adds or replaces a service's route for all requests that arrive from now on; running ones stay where they are.
-// An error tells which record setting is not understood; the route is in force nevertheless, and recorded without bodies.
+// An error tells which record setting is not understood, so that no bodies are recorded, or which gRPC service is another's; the route is in
+// force nevertheless.
 func (g *Gateway) SetRoute(r Route) error {
 	err := g.rec.Configure(r.Service, r.Record)
 	g.mu.Lock()
@@ -115,7 +117,7 @@ func (g *Gateway) SetRoute(r Route) error {
 	rt.addCanary(before, g.loadOf)
 	rt.addShadow(before, g)
 	g.swap(r.Service, rt)
-	if err != nil {
+	if err = errors.Join(err, g.table.calls.set(r.Service, r.Gateway.GRPCServices)); err != nil {
 		return fmt.Errorf("set route: %w", err)
 	}
 	return nil
@@ -129,6 +131,7 @@ func (g *Gateway) RemoveRoute(service string) {
 		rt.shade.copies.close()
 	}
 	g.swap(service, nil)
+	g.forget(service)
 	g.services.Delete(service)
 }
 
@@ -196,7 +199,11 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Header.Get("Upgrade") == "" {
 		g.lastAnswer(w)
 	}
-	service, rest, ok := splitPath(r)
+	if !wellFormed(r) {
+		Problem{Status: http.StatusBadRequest, Code: "bad_method", Detail: "the method is not a token"}.write(w, false)
+		return
+	}
+	service, rest, ok := g.address(r)
 	if !ok {
 		notFound(w, "not_found", "", "this address serves /ai/<service>/<path>")
 		return

@@ -21,7 +21,10 @@ func rewrite(pr *httputil.ProxyRequest) {
 	setPath(out.URL, x.path)
 	out.URL.RawQuery = pr.In.URL.RawQuery // ReverseProxy drops what it cannot parse
 	pr.SetXForwarded()
-	out.Header.Set("X-Forwarded-Prefix", strings.TrimSuffix(prefix, "/")+"/"+x.route.Service)
+	out.Header.Del("X-Forwarded-Prefix")
+	if x.prefixed() {
+		out.Header.Set("X-Forwarded-Prefix", prefix+x.route.Service)
+	}
 	out.Header.Del("Http2-Settings")
 	x.trace.set(out.Header)
 	out.Trailer = pr.In.Trailer // one map: the values come after the body
@@ -34,11 +37,11 @@ func rewrite(pr *httputil.ProxyRequest) {
 type roundTripper struct{ g *Gateway }
 
 func (t roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
-	res, err := t.g.transport.RoundTrip(r)
+	x := exchangeOf(r.Context())
+	res, err := t.g.transport.to(x.route.Gateway).RoundTrip(r)
 	if err == nil || !neverReached(err) || r.Context().Err() != nil {
 		return res, err
 	}
-	x := exchangeOf(r.Context())
 	x.g.opt.Logger.Warn("instance not reached", "instance", x.target.Instance, "error", err)
 	if !x.retarget() {
 		return nil, err
@@ -47,7 +50,7 @@ func (t roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
 	u := *r.URL
 	u.Host = x.target.Addr
 	again.URL = &u
-	return t.g.transport.RoundTrip(&again)
+	return t.g.transport.to(x.route.Gateway).RoundTrip(&again)
 }
 
 // modifyResponse sees the head of an instance's answer.
@@ -64,6 +67,9 @@ func modifyResponse(res *http.Response) error {
 		return nil
 	}
 	x.g.lastAnswer(x.w) // 1xx answers have cleared what was set before
+	if len(res.Trailer) > 0 && x.r.ProtoMajor == 1 {
+		res.Header.Del("Content-Length") // HTTP/2 has trailers after a body of a known length; HTTP/1.1 needs chunks for them
+	}
 	if res.Body != http.NoBody {
 		x.response = &responseBody{ReadCloser: res.Body, of: res, past: &x.silence, flush: x.flush}
 		x.response.capture.init(x, res.ContentLength)
@@ -98,9 +104,9 @@ func (x *exchange) mark() {
 }
 
 // stripUpgrade leaves only a plain WebSocket handshake its upgrade. Anything else, h2c above all, would be tunnelled past the
-// routes and the recorder; without the header it is an ordinary request.
-func stripUpgrade(r *http.Request) {
-	if len(r.Header["Upgrade"]) == 0 || wantsWebSocket(r) {
+// routes and the recorder; without the header it is an ordinary request. HTTP/2 knows no upgrades.
+func stripUpgrade(r *http.Request, http2 bool) {
+	if len(r.Header["Upgrade"]) == 0 || wantsWebSocket(r) && !http2 {
 		return
 	}
 	r.Header = r.Header.Clone()

@@ -10,11 +10,12 @@ import (
 	"time"
 )
 
-// Server returns an HTTP/1.1 server for the gateway with its limits set. There is no limit on how long an answer takes: streams are
+// Server returns a server of HTTP/1.1 and HTTP/2 for the gateway with its limits set. There is no limit on how long an answer takes: streams are
 // wanted, and a slow model is not an error.
 func (g *Gateway) Server() *http.Server {
 	return &http.Server{
 		Handler:           g,
+		Protocols:         protocols(),
 		ReadHeaderTimeout: g.opt.ReadHeaderTimeout,
 		IdleTimeout:       g.opt.IdleTimeout,
 		MaxHeaderBytes:    g.opt.MaxHeaderBytes,

@@ -9,6 +9,7 @@ import (
 // each of them changes its route several times.
 type table struct {
 	routes  sync.Map        // *route by service
+	calls   calls
 	named   map[string]int  // by how many targets of routes an instance is named; guarded by the gateway's lock
 	leaving map[string]bool // instances that no route names and that were busy when last looked at; likewise
 }

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"fmt"
 	"io"
@@ -76,10 +75,5 @@ func TestOtherUpgradesAreStripped(t *testing.T) {
 		if body := readAll(t, res); res.StatusCode != 200 || body != "plain" {
 			t.Errorf("%q: %d %q", head, res.StatusCode, body)
 		}
-	}
-	w := g.dial(t)
-	w.send("PRI * HTTP/2.0", "", "SM", "", "")
-	if got, err := io.ReadAll(w.br); err != nil || strings.Contains(string(got), " 200 ") || bytes.HasPrefix(got, []byte{0, 0}) {
-		t.Errorf("HTTP/2 by prior knowledge: %q, %v", got, err)
 	}
 }
