@@ -21,9 +21,10 @@ type exchange struct {
 	w      http.ResponseWriter
 	r      *http.Request // as received
 	route  *route
-	path   string // without /ai/<service>, escaped as received
-	ticket Ticket // nil: not recorded
-	denied error  // why it must not be served; nil: it may
+	path   string      // without /ai/<service>, escaped as received
+	ticket Ticket      // nil: not recorded
+	denied error       // why it must not be served; nil: it may
+	held   *heldAnswer // waits for its record; nil: it does not
 	start  time.Time
 	trace  traceparent
 
@@ -121,6 +122,10 @@ func (x *exchange) leave() {
 
 // forward sends the request on and the answer back: directly when the request is plain and short, else over the ReverseProxy.
 func (x *exchange) forward() {
+	if x.noTunnel() {
+		return
+	}
+	defer x.giveUpHeld()
 	x.g.wake()
 	x.silence.begins()
 	if x.direct() {
@@ -194,7 +199,7 @@ func (x *exchange) finish() {
 	}
 	x.copyToShadow()
 	if x.ticket != nil {
-		x.ticket.End(x.record())
+		x.handOver()
 	}
 	if x.copied == nil {
 		x.count()

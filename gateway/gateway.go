@@ -214,7 +214,9 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	x := g.newExchange(w, r, rt, rest)
+	x.hold()
 	x.serve()
+	x.release()
 	x.drainRequest()
 }
 
