@@ -1,11 +1,22 @@
 package configs
 
+// Most that a service's rules can ask for.
+const (
+	maxConcurrency = 100_000
+	maxQueue       = 100_000
+)
+
 // Gateway says how the gateway treats a service's requests. A key left out means that nothing of its kind is done.
 type Gateway struct {
 	// Timeout is how long an instance may be silent: until its answer begins, and between two pieces of it. 0 is no limit.
 	Timeout Duration `yaml:"timeout,omitempty" json:"timeout,omitempty"`
 	// MaxBody is the most bytes of a request's body that are passed on. 0 is no limit.
 	MaxBody Size `yaml:"max_body,omitempty" json:"max_body,omitempty"`
+	// Concurrency is how many requests one instance is given at a time; 0 is no limit. Up to Queue requests wait for QueueTimeout at
+	// most until an instance has room.
+	Concurrency  int      `yaml:"concurrency,omitempty" json:"concurrency,omitempty"`
+	Queue        int      `yaml:"queue" json:"queue"`
+	QueueTimeout Duration `yaml:"queue_timeout" json:"queue_timeout"`
 	// Protocol is what the instances speak, http1 or h2c; "" is http1, and h2c with GRPCServices.
 	Protocol string `yaml:"protocol,omitempty" json:"protocol,omitempty"`
 	// GRPCServices are the full names of gRPC services whose calls come here, though their paths do not begin with /ai/<service>.
@@ -24,12 +35,16 @@ func (g Gateway) check(c *checker) {
 		c.fault("gateway.max_body", "%s is negative", g.MaxBody)
 	}
 	g.checkProtocol(c)
+	c.between("gateway.concurrency", g.Concurrency, 0, maxConcurrency)
+	c.between("gateway.queue", g.Queue, 0, maxQueue)
+	c.positive("gateway.queue_timeout", g.QueueTimeout)
 }
 
 func (g Gateway) limits() []limit {
 	return []limit{
 		{"gateway.timeout", g.Timeout == 0},
 		{"gateway.max_body", g.MaxBody == 0},
+		{"gateway.concurrency", g.Concurrency == 0},
 		{"gateway.cache.ttl", g.Cache.TTL == 0},
 		{"gateway.cache.max_bytes", g.Cache.MaxBytes == 0},
 		{"gateway.cache.max_answer", g.Cache.MaxAnswer == 0},

@@ -52,7 +52,7 @@ type Manifest struct {
 	Env      map[string]string `yaml:"env,omitempty" json:"env,omitempty"`
 	Hooks    Hooks             `yaml:"hooks,omitempty" json:"hooks"`
 	Record   Record            `yaml:"record" json:"record"`
-	Gateway  Gateway           `yaml:"gateway,omitempty" json:"gateway,omitzero"`
+	Gateway  Gateway           `yaml:"gateway" json:"gateway"`
 	Python   Python            `yaml:"python,omitempty" json:"python"`
 }
 

@@ -31,9 +31,10 @@ func DefaultManifest() *Manifest {
 			GiveUpAfter: 10,
 			Within:      Duration(10 * time.Minute),
 		},
-		Stop:   Stop{Signal: "TERM", Grace: Duration(10 * time.Second)},
-		Log:    Log{MaxSize: 10_000_000, Files: 5},
-		Record: Record{Mode: "normal", Bodies: "full", MaxBody: 1 << 20, Pressure: "drop"},
+		Stop:    Stop{Signal: "TERM", Grace: Duration(10 * time.Second)},
+		Log:     Log{MaxSize: 10_000_000, Files: 5},
+		Record:  Record{Mode: "normal", Bodies: "full", MaxBody: 1 << 20, Pressure: "drop"},
+		Gateway: Gateway{Queue: 100, QueueTimeout: Duration(10 * time.Second)},
 	}
 }
 

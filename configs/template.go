@@ -99,6 +99,9 @@ record:                 # request/response pairs; "record: off" for none
 # gateway:              # what the gateway does for the service
 #   timeout: 60s        # how long it may be silent before and within an answer; no limit when left out
 #   max_body: 20MiB     # of a request; a longer one is answered 413
+#   concurrency: 4      # requests that one copy is given at a time; no limit when left out
+#   queue: 100          # requests that wait beyond that; more are answered 429
+#   queue_timeout: 10s  # how long they wait
 #   protocol: h2c       # what instances speak, instead of HTTP/1.1
 #   grpc_services: [ocr.v1.Recognizer]        # gRPC services whose calls come here; they imply h2c
 #   sticky: "header:X-Session-ID"             # or cookie:NAME; a canary keeps a session on one side

@@ -61,6 +61,7 @@ func (g *Gateway) drainAll(ctx context.Context) error {
 		case <-ctx.Done():
 		}
 	}
+	loads = append([]*load{g.lobby}, loads...) // first: what is cut elsewhere would make room for it
 	n := 0
 	for _, l := range loads {
 		n += l.cut(errCut)

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"net/http"
+	"strconv"
 	"time"
 
 	"aictl/gateway/internal/h1"
@@ -40,6 +41,7 @@ type exchange struct {
 	tunnel   *tunnel       // after 101
 	own      *capture      // the body of an answer of our own
 
+	tags     map[string]string // of the record
 	status   int
 	header   http.Header // of the answer
 	first    time.Duration
@@ -47,7 +49,8 @@ type exchange struct {
 	refused  bool
 	declined bool // by a rule of the service's; see refusal
 	silence  silence
-	duplex   bool // the answer began before the request was over
+	queued   time.Duration // how long it waited for an instance to have room
+	duplex   bool          // the answer began before the request was over
 	lot      lot
 	copied   *shadowed // x is the copy of a request
 	finished bool
@@ -106,7 +109,7 @@ func (x *exchange) retarget() bool {
 	}
 	target, l, ok := x.choose(rt, x.target.Addr)
 	if !ok {
-		return false
+		return x.retakeTurn(rt)
 	}
 	x.leave()
 	x.route, x.target, x.load = rt, target, l
@@ -117,6 +120,7 @@ func (x *exchange) leave() {
 	if x.load != nil {
 		x.load.leave(x)
 		x.load = nil
+		x.route.service.queue.dispatch()
 	}
 }
 
@@ -203,6 +207,7 @@ func (x *exchange) finish() {
 	}
 	if x.copied == nil {
 		x.count()
+		x.noteTurn()
 		x.tally()
 	}
 	x.leave()
@@ -219,6 +224,10 @@ func (x *exchange) record() *records.Exchange {
 	if e.End != records.EndComplete {
 		e.Error = o.text()
 	}
+	if x.queued > 0 {
+		x.tag("queue_ms", strconv.FormatInt(x.queued.Milliseconds(), 10))
+	}
+	e.Tags = x.tags
 	e.Request, e.Response = x.messages()
 	x.addTrailers(e)
 	e.Request.Header = x.r.Header
@@ -228,6 +237,14 @@ func (x *exchange) record() *records.Exchange {
 		x.copied.describe(e, x.r.Context())
 	}
 	return e
+}
+
+// tag puts a tag on the record.
+func (x *exchange) tag(name, value string) {
+	if x.tags == nil {
+		x.tags = map[string]string{}
+	}
+	x.tags[name] = value
 }
 
 func (x *exchange) messages() (req, res records.Message) {

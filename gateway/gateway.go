@@ -86,11 +86,12 @@ type Gateway struct {
 	services sync.Map         // *service by name
 	mu       sync.Mutex       // one writer of the table and of loads
 	loads    map[string]*load // by instance, also of those that are on their way out
+	lobby    *load            // of what waits in queues
 }
 
 // New returns a gateway without routes.
 func New(rec Recorder, opt Options) *Gateway {
-	g := &Gateway{opt: opt.withDefaults(), rec: rec, table: newTable(), loads: map[string]*load{}, leave: newLeave()}
+	g := &Gateway{opt: opt.withDefaults(), rec: rec, table: newTable(), loads: map[string]*load{}, lobby: newLoad(), leave: newLeave()}
 	g.transport = newTransports(g.opt)
 	g.watch.timer = time.AfterFunc(time.Hour, g.look)
 	g.watch.timer.Stop()
@@ -110,6 +111,7 @@ func New(rec Recorder, opt Options) *Gateway {
 // force nevertheless.
 func (g *Gateway) SetRoute(r Route) error {
 	err := g.rec.Configure(r.Service, r.Record)
+	defer g.serviceOf(r.Service).queue.dispatch() // to the new instances
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	rt := newRoute(r, g.serviceOf(r.Service), g.loadOf)
@@ -132,7 +134,6 @@ func (g *Gateway) RemoveRoute(service string) {
 	}
 	g.swap(service, nil)
 	g.forget(service)
-	g.services.Delete(service)
 }
 
 // swap puts a service's new route in force, nil for none, then retires the instances that no route names any more. A request
@@ -229,9 +230,7 @@ func (x *exchange) serve() {
 	}
 	switch {
 	case !x.allowed(): // and answered
-	case x.pickTarget():
+	case x.seated(): // or answered
 		x.forward()
-	default:
-		x.refuse()
 	}
 }

@@ -21,10 +21,13 @@ type load struct {
 func newLoad() *load { return &load{open: map[*exchange]struct{}{}} }
 
 // enter reports false when the instance is retired.
-func (l *load) enter(x *exchange) bool {
+func (l *load) enter(x *exchange) bool { return l.enterUpTo(0, x) }
+
+// enterUpTo also reports false when as many run already; 0 is no limit.
+func (l *load) enterUpTo(most int, x *exchange) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.retired {
+	if l.retired || most > 0 && len(l.open) >= most {
 		return false
 	}
 	l.open[x] = struct{}{}

@@ -12,10 +12,12 @@ type refusal int
 // The refusals, with the names they have in metrics.
 const (
 	refusedBody refusal = iota
-	refusals            // how many there are
+	refusedQueueFull
+	refusedQueueTimeout
+	refusals // how many there are
 )
 
-var refusalNames = [refusals]string{"body_too_large"}
+var refusalNames = [refusals]string{"body_too_large", "queue_full", "queue_timeout"}
 
 // refusalCounts counts a service's refusals.
 type refusalCounts [refusals]atomic.Int64

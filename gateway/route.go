@@ -9,6 +9,7 @@ type Route struct {
 	Targets []Target
 	Reason  string // why nothing can serve: "stopped", "starting: waiting for /health", …
 	Never   bool   // no instance will ever serve: the answer is 404
+	Coming  bool   // an instance will soon serve: who waits in the queue may go on waiting
 	Record  configs.Record
 	Gateway configs.Gateway
 	Canary  *Canary // nil: all requests go to Targets

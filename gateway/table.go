@@ -76,14 +76,14 @@ func (r *route) pick(x *exchange, avoid string) (target Target, l *load, ok bool
 		if k < 0 {
 			return Target{}, nil, false
 		}
-		if r.loads[k].enter(x) {
+		if r.loads[k].enterUpTo(r.Gateway.Concurrency, x) {
 			return r.Targets[k], r.loads[k], true
 		}
 	}
-	// The least busy ones were retired as they were chosen: the table is being replaced, so anyone who takes it will do.
+	// The least busy ones were retired or given to others as they were chosen: anyone who takes it will do.
 	for i := range n {
 		k := (start + i) % n
-		if r.Targets[k].Addr != avoid && r.loads[k].enter(x) {
+		if r.Targets[k].Addr != avoid && r.loads[k].enterUpTo(r.Gateway.Concurrency, x) {
 			return r.Targets[k], r.loads[k], true
 		}
 	}
@@ -102,6 +102,9 @@ func (r *route) leastBusy(start int, avoid string) int {
 		n := l.weight()
 		if n == 0 {
 			return k
+		}
+		if most := r.Gateway.Concurrency; most > 0 && int(l.busy.Load()) >= most {
+			continue
 		}
 		if best < 0 || n < least {
 			best, least = k, n

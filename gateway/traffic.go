@@ -10,6 +10,7 @@ type Traffic struct{ Requests, Errors int64 }
 type service struct {
 	requests, errors atomic.Int64
 	refused          refusalCounts
+	queue            queue
 }
 
 // serviceOf returns a service, a new one when it is not known.
@@ -19,6 +20,13 @@ func (g *Gateway) serviceOf(name string) *service {
 	}
 	s, _ := g.services.LoadOrStore(name, new(service))
 	return s.(*service)
+}
+
+// forget drops what the gateway knows of a service; those who wait for it are told.
+func (g *Gateway) forget(name string) {
+	if s, ok := g.services.LoadAndDelete(name); ok {
+		s.(*service).queue.dispatch()
+	}
 }
 
 // Traffic is what every service has been asked.

@@ -303,7 +303,9 @@ func (m *Manager) publish(name string) {
 		}
 	}
 	if len(route.Targets) == 0 {
-		_, route.Reason = svc.summary()
+		var state procs.State
+		state, route.Reason = svc.summary()
+		route.Coming = svc.wanted == store.WantedRunning && state != procs.StateStopped && state != procs.StateFatal
 	}
 	if i := svc.live(); i != nil && i.job() {
 		route.Reason, route.Never, route.Record.Mode = i.noRequests(), true, "off"
