@@ -2,6 +2,7 @@ package api
 
 import (
 	"aictl/deploy"
+	"aictl/gateway"
 	"aictl/recorder"
 	"aictl/services"
 	"aictl/store"
@@ -11,6 +12,7 @@ import (
 // What the daemon wires in fits as it is.
 var (
 	_ Services = (*services.Manager)(nil)
+	_ Counters = (*gateway.Gateway)(nil)
 	_ Events   = (*services.Events)(nil)
 	_ Deploys  = (*deploy.Deployer)(nil)
 	_ History  = (*store.Store)(nil)

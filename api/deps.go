@@ -32,6 +32,7 @@ type Services interface {
 	Scale(ctx context.Context, name string, n int) error
 	Signal(ctx context.Context, name, signal string) error
 	Runs
+	Trials
 }
 
 // Deploys queues deploys and tells about the ones that run; *deploy.Deployer is one.
@@ -113,6 +114,7 @@ type Deps struct {
 	Hooks     func() services.HookCounts        // how hooks ended; nil: no counts
 	Retention func() time.Duration              // how long records are kept; nil, and 0: for ever
 	Traffic   func() map[string]gateway.Traffic // by service; nil: no counts
+	Gateway   Counters                          // of canaries and shadows; nil: no counts
 	Token     string                            // bearer token of callers that do not come through the unix socket
 	Kinds     []Kind                            // errors of packages that api does not know
 	Logger    *slog.Logger                      // nil: slog.Default
@@ -145,6 +147,9 @@ func (d *Deps) check() error {
 	}
 	if d.Traffic == nil {
 		d.Traffic = func() map[string]gateway.Traffic { return nil }
+	}
+	if d.Gateway == nil {
+		d.Gateway = nothingCounted{}
 	}
 	if d.Logger == nil {
 		d.Logger = slog.Default()

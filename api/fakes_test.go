@@ -230,7 +230,7 @@ func newServer(t testing.TB, b *backend) *Server {
 	t.Helper()
 	s, err := New(Deps{
 		Services: b, Deploys: b, History: b, Logs: logReader{b}, Records: recordReader{b}, Recorder: b, Ingest: postbox{b}, Info: b, Events: &b.happened, Config: b,
-		Token: testToken, Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return testNow },
+		Gateway: counters{}, Token: testToken, Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return testNow },
 	})
 	if err != nil {
 		t.Fatal(err)

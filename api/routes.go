@@ -22,6 +22,13 @@ func (s *Server) routes() {
 	get(s, "/services/{name}/runs", services, "listRuns", "The last runs of a oneshot or cron service, newest first", s.listRuns)
 	post(s, "/services/{name}/run", services, "run", "Run a oneshot or cron service now", http.StatusAccepted, s.startRun)
 	get(s, "/services/{name}/runs/{id}", services, "getRun", "One run, once it has ended or the wait is over", s.getRun)
+	get(s, "/services/{name}/canary", services, "getCanary", "The canary of a service, and what came of both sides", s.getCanary)
+	post(s, "/services/{name}/canary", services, "setCanary", "Send a part of a service's requests to another release, or change that part", http.StatusOK, s.setCanary)
+	post(s, "/services/{name}/canary/promote", services, "promoteCanary", "Make the canary the live release", http.StatusAccepted, s.promoteCanary)
+	post(s, "/services/{name}/canary/stop", services, "stopCanary", "End the canary; all requests go to the live release", http.StatusOK, s.stopCanary)
+	get(s, "/services/{name}/shadow", services, "getShadow", "Where copies of a service's requests go, and what came of them", s.getShadow)
+	post(s, "/services/{name}/shadow", services, "setShadow", "Send copies of a service's requests elsewhere, or change how many", http.StatusOK, s.setShadow)
+	post(s, "/services/{name}/shadow/stop", services, "stopShadow", "End the copies of a service's requests", http.StatusOK, s.stopShadow)
 	post(s, "/actions", services, "act", "Start, stop, restart, remove, signal or scale many services, in parallel", http.StatusOK, s.act)
 
 	get(s, "/deploys", deploys, "listDeploys", "Deploys, newest first", s.listDeploys)

@@ -44,6 +44,7 @@ func (d *Daemon) wireAPI(lines instanceLogs) error {
 		Ingest:    recorder.NewIntake(d.archive, d.recorder),
 		Retention: func() time.Duration { return time.Duration(d.settings.current().Recorder.Retention) },
 		Traffic:   d.gateway.Traffic,
+		Gateway:   d.gateway,
 		Events:    d.services.Events(),
 		Config:    d.settings,
 		Hooks:     d.services.HookCounts,
