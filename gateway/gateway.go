@@ -133,7 +133,7 @@ func (g *Gateway) RemoveRoute(service string) {
 		rt.shade.copies.close()
 	}
 	g.swap(service, nil)
-	g.forget(service)
+	g.freeCalls(service)
 }
 
 // swap puts a service's new route in force, nil for none, then retires the instances that no route names any more. A request

@@ -111,8 +111,8 @@ func (c *calls) set(service string, names []string) error {
 	return nil
 }
 
-// forget takes everything from a service that is gone.
-func (g *Gateway) forget(service string) {
+// freeCalls takes everything from a service that is gone.
+func (g *Gateway) freeCalls(service string) {
 	if err := g.table.calls.set(service, nil); err != nil {
 		g.opt.Logger.Debug("gRPC services not given up", "service", service, "error", err)
 	}
