@@ -39,6 +39,8 @@ var (
 	descInFlight = desc("exchanges_in_flight", "Exchanges accepted and neither recorded nor dropped yet.", "service")
 	descDropped  = desc("exchanges_dropped_total", "Exchanges that were not recorded, by reason.", "service", "reason")
 	descNoBody   = desc("exchanges_without_body_total", "Exchanges recorded without their bodies, under pressure.", "service")
+	descRefused  = desc("exchanges_refused_total", "Requests answered 503 because they could not be recorded, by reason.", "service", "reason")
+	descUnlisted = desc("exchanges_unlisted_total", "Exchanges accepted while the list of intents could not be written.", "service")
 	descInfo     = desc("info", "What runs.", "version", "commit", "go")
 	descScrape   = desc("scrape_ok", "1 when the services could be read for this scrape.")
 )
@@ -86,6 +88,7 @@ func (m *meter) Collect(ch chan<- prometheus.Metric) {
 		collectLedger(ch, service, l)
 	}
 	collectEvents(ch, m.server.deps.Events.Counts(), m.server.deps.Hooks())
+	collectSinks(ch, m.server.deps.Sinks.Status())
 	valid := 1.0
 	if m.server.deps.Config.ConfigRefused() != "" {
 		valid = 0
@@ -127,6 +130,10 @@ func collectLedger(ch chan<- prometheus.Metric, service string, l records.Ledger
 	gauge(ch, descInFlight, float64(l.InFlight), service)
 	for reason, n := range l.Dropped {
 		counter(ch, descDropped, n, service, reason)
+	}
+	counter(ch, descUnlisted, l.Unlisted, service)
+	for reason, n := range l.Refused {
+		counter(ch, descRefused, n, service, reason)
 	}
 }
 

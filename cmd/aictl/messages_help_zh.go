@@ -82,7 +82,7 @@ func helpZH() map[string]string {
 		"Show one record: how it went, and both sides with headers and bodies. JSON is indented; of what is no text the\nfirst bytes are shown. --body writes one side's body to stdout exactly as it was.": "查看一条记录：经过，以及两侧的标头和正文。JSON 会缩进；非文本只显示开头的字节。\n--body 把一侧的正文原样写到标准输出。",
 		"Save the image that was sent":                             "保存当时发送的图片",
 		"Show how much is recorded, and whether anything was lost": "查看记录了多少，以及有无丢失",
-		"Show what is kept on disk by day, and the recorder's ledger since the daemon started: every exchange that was\naccepted is recorded, in flight, or dropped for a reason that is counted.": "按天查看磁盘上的记录，以及自守护进程启动以来的账目：每次接收的交换要么已记录，\n要么进行中，要么因某个计数的原因被丢弃。",
+		"Show what is kept on disk by day, and the recorder's ledger of all runs: every exchange that was accepted is\nrecorded, in flight, or dropped for a reason that is counted.": "按天查看磁盘上的记录，以及历次运行的总账目：每次接收的交换要么已记录，\n要么进行中，要么因某个计数的原因被丢弃。",
 		"As JSON, for monitoring": "以 JSON 供监控使用",
 
 		"Check what this machine needs to run services": "检查本机运行服务所需的条件",

@@ -9,7 +9,7 @@ import (
 // somebody reads Chinese: the keeper, which runs this program, too, has to stay small.
 var messagesZH = sync.OnceValue(func() map[string]string {
 	all := make(map[string]string)
-	for _, part := range []map[string]string{runtimeZH(), tablesZH(), helpZH(), serverHelpZH(), flagsZH(), eventsZH(), jobsZH(), configZH(), topZH(), upgradeZH(), doctorZH(), limitsZH(), findingZH()} {
+	for _, part := range []map[string]string{runtimeZH(), tablesZH(), helpZH(), serverHelpZH(), flagsZH(), eventsZH(), jobsZH(), configZH(), topZH(), upgradeZH(), sinksZH(), doctorZH(), limitsZH(), findingZH()} {
 		maps.Copy(all, part)
 	}
 	maps.Copy(all, routesZH())
@@ -120,15 +120,16 @@ func runtimeZH() map[string]string {
 		"%s answered %s: %s":                        "%s 应答 %s：%s",
 		"%s of %s: send it to a file with > FILE":   "%s，%s：用 > FILE 存入文件",
 
-		"--body %q is not a side: use request or response":                 "--body %q 不是哪一侧：请用 request 或 response",
-		"the body of %s was not kept":                                      "%s 的正文没有保留",
-		"the body was not kept":                                            "正文没有保留",
-		"only the first %s of %s were kept":                                "只保留了前 %s，共 %s",
-		"%s of %s, not text":                                               "%s，%s，不是文本",
-		"since the daemon started: %d accepted, %d recorded, %d in flight": "自守护进程启动：接收 %d，已记录 %d，进行中 %d",
-		"%d without bodies":                                                "%d 条没有正文",
-		"none lost":                                                        "没有丢失",
-		"lost: %s":                                                         "丢失：%s",
+		"--body %q is not a side: use request or response": "--body %q 不是哪一侧：请用 request 或 response",
+		"the body of %s was not kept":                      "%s 的正文没有保留",
+		"the body was not kept":                            "正文没有保留",
+		"only the first %s of %s were kept":                "只保留了前 %s，共 %s",
+		"%s of %s, not text":                               "%s，%s，不是文本",
+		"in all: %d accepted, %d recorded, %d in flight":   "总计：接收 %d，已记录 %d，进行中 %d",
+		"answered 503: %s":                                 "以 503 拒绝：%s",
+		"%d without bodies":                                "%d 条没有正文",
+		"none lost":                                        "没有丢失",
+		"lost: %s":                                         "丢失：%s",
 
 		"daemon %s (%s), up %s, at %s, keeper protocol %d":     "守护进程 %s（%s），已运行 %s，地址 %s，看护协议 %d",
 		"there is no completion for %q: use bash, zsh or fish": "没有 %q 的补全：请用 bash、zsh 或 fish",

@@ -128,8 +128,8 @@ func (a *app) recordsStatsCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "stats",
 		Short: a.t("Show how much is recorded, and whether anything was lost"),
-		Long: a.t(`Show what is kept on disk by day, and the recorder's ledger since the daemon started: every exchange that was
-accepted is recorded, in flight, or dropped for a reason that is counted.`),
+		Long: a.t(`Show what is kept on disk by day, and the recorder's ledger of all runs: every exchange that was accepted is
+recorded, in flight, or dropped for a reason that is counted.`),
 		Example: a.examples(a.t("As JSON, for monitoring"), "aictl records stats -o json"),
 		Args:    a.args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -156,20 +156,28 @@ func (a *app) printStats(s api.RecordStats) error {
 		return err
 	}
 	l := s.Ledger
-	line := a.t("since the daemon started: %d accepted, %d recorded, %d in flight", l.Accepted, l.Recorded, l.InFlight)
+	line := a.t("in all: %d accepted, %d recorded, %d in flight", l.Accepted, l.Recorded, l.InFlight)
 	if l.NoBody > 0 {
 		line += ", " + a.t("%d without bodies", l.NoBody)
 	}
-	var lost []string
-	for reason, n := range l.Dropped {
-		if n > 0 {
-			lost = append(lost, fmt.Sprintf("%s %d", reason, n))
-		}
-	}
 	dropped := a.out.paint(green, a.t("none lost"))
-	if len(lost) > 0 {
-		dropped = a.out.paint(red, a.t("lost: %s", strings.Join(sorted(lost), ", ")))
+	if lost := reasons(l.Dropped); lost != "" {
+		dropped = a.out.paint(red, a.t("lost: %s", lost))
+	}
+	if refused := reasons(l.Refused); refused != "" {
+		dropped += "; " + a.out.paint(yellow, a.t("answered 503: %s", refused))
 	}
 	_, err := fmt.Fprintf(a.out, "\n%s; %s\n", line, dropped)
 	return err
+}
+
+// reasons lists the counts that are not 0.
+func reasons(counts map[string]int64) string {
+	var all []string
+	for reason, n := range counts {
+		if n > 0 {
+			all = append(all, fmt.Sprintf("%s %d", reason, n))
+		}
+	}
+	return strings.Join(sorted(all), ", ")
 }
