@@ -2,10 +2,12 @@ package records
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 )
 
-// eachPage is how many records Each lists at a time.
+// eachPage is how many records Each finds before it visits them.
 const eachPage = 500
 
 // Each visits the records a filter selects, with headers and bodies, in the filter's order, as many as there are, or
@@ -13,20 +15,9 @@ const eachPage = 500
 // between them, so records that come in meanwhile neither repeat nor skip any. A record that is removed meanwhile is
 // passed over; one whose block is damaged becomes a warning. It ends with the first error of visit.
 func (a *Archive) Each(ctx context.Context, f Filter, visit func(*Exchange) error) (warnings []string, err error) {
-	left := f.Limit
-	for {
-		f.Limit = eachPage
-		if left > 0 {
-			f.Limit = min(left, eachPage)
-		}
-		s, err := a.selected(ctx, f)
-		if err != nil {
-			return warnings, fmt.Errorf("list records: %w", err)
-		}
-		if f.Cursor == "" {
-			warnings = s.warnings
-		}
-		damaged, err := a.eachRef(ctx, s.refs, func(r ref, rec *record) error {
+	var damaged []string
+	warnings, err = a.eachSelected(ctx, f, func(refs []ref) error {
+		more, err := a.eachRef(ctx, refs, func(r ref, rec *record) error {
 			if rec == nil {
 				return nil
 			}
@@ -39,18 +30,48 @@ func (a *Archive) Each(ctx context.Context, f Filter, visit func(*Exchange) erro
 			}
 			return nil
 		})
-		warnings = append(warnings, damaged...)
-		if err != nil {
-			return warnings, err
-		}
-		if left > 0 {
-			if left -= len(s.refs); left <= 0 {
-				return warnings, nil
-			}
-		}
-		if s.next == "" {
-			return warnings, nil
-		}
-		f.Cursor = s.next
+		damaged = append(damaged, more...)
+		return err
+	})
+	return append(warnings, damaged...), err
+}
+
+// eachSelected visits where the records are that a filter selects, some at a time. What is looked up is looked up once a day.
+func (a *Archive) eachSelected(ctx context.Context, f Filter, visit func([]ref) error) (warnings []string, err error) {
+	after, err := f.after()
+	if err != nil {
+		return nil, fmt.Errorf("list records: %w", err)
 	}
+	left, all := f.Limit, f.Limit <= 0
+	f.ScanLimit = 0
+	var fault error // of visit; others of a day become warnings
+	warnings, err = a.eachDay(ctx, f, func(d day, db *sql.DB) error {
+		if fault != nil || !all && left <= 0 || after != nil && d != after.day && (d < after.day) == f.OldestFirst {
+			return nil
+		}
+		on, err := a.search(ctx, f, d, db)
+		if err != nil {
+			return err
+		}
+		for from := after.on(d); all || left > 0; {
+			limit := eachPage
+			if !all {
+				limit = min(left, eachPage)
+			}
+			var found selection
+			if err := a.page(ctx, f, on, db, from, &found, limit); err != nil {
+				return err
+			}
+			left -= len(found.refs)
+			if fault = visit(found.refs); fault != nil || len(found.refs) < limit {
+				return nil
+			}
+			from = &cursor{day: d, id: found.seen.id, oldestFirst: f.OldestFirst}
+		}
+		return nil
+	})
+	if err != nil {
+		err = fmt.Errorf("list records: %w", err)
+	}
+	return warnings, errors.Join(fault, err)
 }

@@ -19,6 +19,10 @@ type Page struct {
 	Records  []Exchange
 	Next     string
 	Warnings []string
+	// Scanned is how many records were looked into for what their rows do not tell. When that many were Filter.ScanLimit, the page
+	// may not be full, and UpTo is the time that the search has come to.
+	Scanned int64
+	UpTo    time.Time
 }
 
 // List returns a page of the records a filter selects, newest first unless OldestFirst. A cursor that is not of
@@ -29,7 +33,7 @@ func (a *Archive) List(ctx context.Context, f Filter) (Page, error) {
 	if err != nil {
 		return page, fmt.Errorf("list records: %w", err)
 	}
-	page.Next, page.Warnings = s.next, s.warnings
+	page.Next, page.Warnings, page.Scanned, page.UpTo = s.next, s.warnings, s.scanned, s.upTo
 	damaged, err := a.eachRef(ctx, s.refs, func(r ref, rec *record) error {
 		if rec != nil {
 			page.Records = append(page.Records, rec.listed())
@@ -59,6 +63,11 @@ type ref struct {
 type selection struct {
 	refs     []ref
 	next     string
+	upTo     time.Time
+	seen     ref   // the last one considered
+	scanned  int64 // records looked into
+	damaged  int
+	spent    bool // there may be more
 	warnings []string
 }
 
@@ -70,31 +79,26 @@ func (a *Archive) selected(ctx context.Context, f Filter) (s selection, err erro
 	}
 	limit := f.limit()
 	s.warnings, err = a.eachDay(ctx, f, func(d day, db *sql.DB) error {
-		if len(s.refs) > limit || (after != nil && d != after.day && (d < after.day) == f.OldestFirst) {
+		if len(s.refs) > limit || s.spent || (after != nil && d != after.day && (d < after.day) == f.OldestFirst) {
 			return nil
 		}
-		w, err := a.whereIn(ctx, f, d, db)
-		if err != nil {
-			return err
+		on, err := a.search(ctx, f, d, db)
+		if err == nil {
+			err = a.page(ctx, f, on, db, after.on(d), &s, limit+1)
 		}
-		text, args := f.query(w, d, after, limit+1-len(s.refs))
-		return eachRow(ctx, db, text, args, func(rows *sql.Rows) error {
-			r := ref{day: d}
-			var id []byte
-			err := rows.Scan(&id, &r.seq)
-			if err == nil {
-				if r.id, err = uuid.FromBytes(id); err != nil {
-					return fmt.Errorf("%w: a row's id has %d bytes", ErrCorrupt, len(id))
-				}
-				s.refs = append(s.refs, r)
-			}
-			return err
-		})
+		return err
 	})
+	last := s.seen
 	if len(s.refs) > limit {
 		s.refs = s.refs[:limit]
-		last := s.refs[limit-1]
+		last, s.spent = s.refs[limit-1], true
+	}
+	if s.spent {
 		s.next = cursor{day: last.day, id: last.id, oldestFirst: f.OldestFirst}.String()
+		s.upTo = idTime(last.id)
+	}
+	if s.damaged > 0 {
+		s.warnings = append(s.warnings, fmt.Sprintf("%d records are damaged and could not be looked into", s.damaged))
 	}
 	return s, err
 }
@@ -110,12 +114,20 @@ func (f Filter) after() (*cursor, error) {
 	return &c, err
 }
 
-func (f Filter) query(w *where, d day, after *cursor, limit int) (string, []any) {
+// on is the cursor on its own day, nil on others, which are before or after it as a whole.
+func (c *cursor) on(d day) *cursor {
+	if c == nil || c.day != d {
+		return nil
+	}
+	return c
+}
+
+func (f Filter) query(w *where, after *cursor, limit int) (string, []any) {
 	order, beyond := " ORDER BY id DESC", "id < ?"
 	if f.OldestFirst {
 		order, beyond = " ORDER BY id", "id > ?"
 	}
-	if after != nil && after.day == d {
+	if after != nil {
 		w.and(beyond, after.id[:])
 	}
 	return "SELECT id, seq FROM exchanges" + w.String() + order + " LIMIT ?", append(w.args, limit)

@@ -318,13 +318,15 @@ func TestQueriesUseIndexes(t *testing.T) {
 		"session": {Filter{Session: "s"}, "PRIMARY KEY (id=?)"},
 		"trace":   {Filter{TraceID: fmt.Sprintf("%032x", 1)}, "PRIMARY KEY (id=?)"},
 		"errors":  {Filter{StatusMin: 500}, "exchanges_errors"},
+		"failed":  {Filter{Failed: true}, "exchanges_errors"},
+		"label":   {Filter{Labels: []LabelFilter{{field: "any"}}}, "id=?"},
 		"since":   {Filter{Since: noon}, "id>?"},
 	} {
 		plan := ""
 		ok(t, a.readers.with(t.Context(), dayOf(noon), func(db *sql.DB) error {
-			w, err := a.whereIn(t.Context(), tc.f, dayOf(noon), db)
+			s, err := a.search(t.Context(), tc.f, dayOf(noon), db)
 			ok(t, err)
-			text, args := tc.f.query(w, dayOf(noon), nil, 10)
+			text, args := tc.f.query(s.where, nil, 10)
 			return eachRow(t.Context(), db, "EXPLAIN QUERY PLAN "+text, args, func(rows *sql.Rows) error {
 				var id, parent, unused int
 				var detail string

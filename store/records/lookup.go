@@ -3,8 +3,6 @@ package records
 import (
 	"context"
 	"database/sql"
-	"encoding/hex"
-	"encoding/json"
 )
 
 // Trace and session ids are random: an index on them puts every new row on another page, and measured 16 µs of
@@ -76,37 +74,6 @@ const namesOfDay = `WITH RECURSIVE found (s) AS (SELECT min(service) FROM exchan
   UNION ALL SELECT (SELECT min(service) FROM exchanges WHERE service > s) FROM found WHERE s IS NOT NULL)
   SELECT n FROM names WHERE n IN (SELECT s FROM found) AND `
 
-// whereIn is the filter's condition on one day. Service patterns, a trace and a session are looked up first, and
-// what was found put in their place.
-func (a *Archive) whereIn(ctx context.Context, f Filter, d day, db *sql.DB) (*where, error) {
-	w, trace := f.where(), canonicalTrace(f.TraceID)
-	if len(f.Services) > 0 {
-		services, err := f.servicesIn(ctx, db)
-		if err != nil {
-			return nil, err
-		}
-		w.only(services)
-	}
-	for _, by := range []struct {
-		text string
-		kind byte
-		is   func(*record) bool
-	}{
-		{trace, hashTrace, func(r *record) bool { return r.traceID() == trace }},
-		{f.Session, hashSession, func(r *record) bool { return r.texts[textSession] == f.Session }},
-	} {
-		if by.text == "" {
-			continue
-		}
-		ids, err := a.lookUp(ctx, d, db, shortHash(by.kind, by.text), by.is)
-		if err != nil {
-			return nil, err
-		}
-		w.and(ofIDs, ids)
-	}
-	return w, nil
-}
-
 func (f Filter) servicesIn(ctx context.Context, db *sql.DB) (found []int64, err error) {
 	text, args := f.matching("text")
 	err = eachRow(ctx, db, namesOfDay+text, args, func(rows *sql.Rows) error {
@@ -116,36 +83,4 @@ func (f Filter) servicesIn(ctx context.Context, db *sql.DB) (found []int64, err 
 		return err
 	})
 	return found, err
-}
-
-// lookUp returns the ids of the records that are what is sought, as a JSON array of their digits.
-func (a *Archive) lookUp(ctx context.Context, d day, db *sql.DB, want uint32, is func(*record) bool) (string, error) {
-	var blocks []int64
-	err := eachRow(ctx, db, listLookups, nil, func(rows *sql.Rows) error {
-		var first int64
-		var hashes sql.RawBytes
-		err := rows.Scan(&first, &hashes)
-		if err == nil && holds(hashes, want) {
-			blocks = append(blocks, first)
-		}
-		return err
-	})
-	found := []string{}
-	for i := 0; err == nil && i < len(blocks); i++ {
-		var b *block
-		// A block may have been joined with the one before meanwhile: its number finds it all the same.
-		if b, err = a.blockWith(ctx, d, db, blocks[i]); err != nil {
-			break
-		}
-		for j := range b.recs {
-			if is(&b.recs[j]) {
-				found = append(found, hex.EncodeToString(b.recs[j].id[:]))
-			}
-		}
-	}
-	if err != nil {
-		return "", err
-	}
-	text, err := json.Marshal(found)
-	return string(text), err
 }

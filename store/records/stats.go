@@ -29,10 +29,11 @@ func (a *Archive) Stats(ctx context.Context, f Filter) (Stats, error) {
 	var durations, firsts histogram
 	var err error
 	s.Warnings, err = a.eachDay(ctx, f, func(d day, db *sql.DB) error {
-		w, err := a.whereIn(ctx, f, d, db)
+		on, err := a.search(ctx, f, d, db)
 		if err != nil {
 			return err
 		}
+		w := on.where
 		return eachRow(ctx, db, "SELECT "+statColumns+" FROM exchanges"+w.String(), w.args, func(rows *sql.Rows) error {
 			return s.add(rows, &durations, &firsts)
 		})
