@@ -134,6 +134,7 @@ func (g *Gateway) RemoveRoute(service string) {
 	}
 	g.swap(service, nil)
 	g.freeCalls(service)
+	g.forget(service)
 }
 
 // swap puts a service's new route in force, nil for none, then retires the instances that no route names any more. A request
