@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"sync"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -30,6 +31,7 @@ type codec struct {
 	enc    *zstd.Encoder
 	dec    *zstd.Decoder
 	capped *zstd.Decoder // never writes more than it is given room for
+	room   sync.Pool     // *[]byte of up to about blockBytes
 }
 
 func newCodec() (*codec, error) {
@@ -69,9 +71,14 @@ type packedBlock struct {
 
 // packBlock compresses a raw.
 func (c *codec) packBlock(b *raw) packedBlock {
-	shrinking := make([]byte, 0, len(b.nums)+len(b.texts)+len(b.bodies))
-	shrinking = append(append(append(shrinking, b.nums...), b.texts...), b.bodies...)
-	data := make([]byte, 0, 64+len(b.fixed)+len(b.random)+len(shrinking)/2)
+	room, _ := c.room.Get().(*[]byte)
+	if room == nil {
+		room = new([]byte)
+	}
+	defer c.room.Put(room)
+	shrinking := append(append(append((*room)[:0], b.nums...), b.texts...), b.bodies...)
+	*room = shrinking
+	data := make([]byte, 0, 64+len(b.fixed)+len(b.random)+len(shrinking)/3)
 	data = append(data, blockVersion)
 	for _, n := range []int{b.n, len(b.random), len(b.nums), len(b.texts), len(b.bodies)} {
 		data = binary.AppendUvarint(data, uint64(n))

@@ -116,7 +116,7 @@ func (a *Archive) encode(c *chunk) error {
 			}
 		}
 	}
-	c.raw, c.leaves = &raw{}, make([][32]byte, len(c.recs))
+	c.raw, c.leaves = newRaw(c.recs), make([][32]byte, len(c.recs))
 	for i := range c.recs {
 		c.raw.add(&c.recs[i])
 		c.leaves[i] = h.leaf(&c.recs[i])

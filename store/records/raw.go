@@ -30,6 +30,18 @@ type raw struct {
 	plain   int  // bytes of the texts, those that are not repeated included
 }
 
+// newRaw has room for what records usually take, so that their bodies are copied once.
+func newRaw(recs []record) *raw {
+	n, bodies := len(recs), 0
+	for i := range recs {
+		bodies += len(recs[i].sides[request].body) + len(recs[i].sides[response].body)
+	}
+	return &raw{
+		fixed: make([]byte, 0, n*fixedSize), random: make([]byte, 0, n*16), nums: make([]byte, 0, n*40+256), texts: make([]byte, 0, n*48+2048),
+		bodies: make([]byte, 0, bodies),
+	}
+}
+
 func (b *raw) size() int {
 	return len(b.fixed) + len(b.random) + len(b.nums) + len(b.texts) + len(b.bodies)
 }
@@ -193,20 +205,12 @@ func (b *raw) side(s *side) {
 	}
 }
 
-func (s *side) flags() (flags uint64) {
-	for _, f := range []struct {
-		on  bool
-		bit uint64
-	}{
-		{s.truncated, sideTruncated}, {s.omitted, sideOmitted}, {s.erased, sideErased}, {s.digest == digestZeros, sideZeros},
-		{s.digest == digestGiven, sideGiven}, {s.file, sideFile}, {s.packed, sidePacked}, {!s.file && s.size != int64(len(s.body)), sidePartial},
-		{!s.file && len(s.body) == 0 && s.kept != [32]byte{}, sideKept}, {len(s.chunks)+len(s.frames)+len(s.parts) > 0, sideExtras},
-	} {
-		if f.on {
-			flags |= f.bit
-		}
-	}
-	return flags
+func (s *side) flags() uint64 {
+	plain := !s.file && s.size == int64(len(s.body))
+	gone := !s.file && len(s.body) == 0 && s.kept != [32]byte{}
+	return bit(s.truncated)*sideTruncated | bit(s.omitted)*sideOmitted | bit(s.erased)*sideErased | bit(s.digest == digestZeros)*sideZeros |
+		bit(s.digest == digestGiven)*sideGiven | bit(s.file)*sideFile | bit(s.packed)*sidePacked | bit(!s.file && !plain)*sidePartial |
+		bit(gone)*sideKept | bit(len(s.chunks)+len(s.frames)+len(s.parts) > 0)*sideExtras
 }
 
 func (b *raw) extras(s *side) {
