@@ -169,7 +169,11 @@ func (e *Engine) collect(ctx context.Context, c Common, answers bool, most int, 
 		if out.read++; out.read%progressEvery == 0 {
 			tell(Progress{Phase: PhaseReading, Read: out.read, Expected: out.sorted.count})
 		}
-		if why := sendable(x, c.Methods, copies); why != "" {
+		why := sendable(x, c.Methods, copies)
+		if why == "" && answers {
+			why = comparable(x)
+		}
+		if why != "" {
 			out.refused[why]++
 		} else {
 			i := itemOf(x, answers)

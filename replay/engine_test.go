@@ -86,7 +86,7 @@ func recorded(n int) []records.Exchange {
 	for k := range n {
 		body := fmt.Sprintf(`{"n":%d}`, k)
 		out = append(out, records.Exchange{
-			ID: fmt.Sprintf("%04d", k), Service: "svc", Method: "POST", Path: "/predict", Query: fmt.Sprint("n=", k), Status: 200,
+			ID: fmt.Sprintf("%04d", k), Service: "svc", Release: "r1", Instance: "svc/1", Method: "POST", Path: "/predict", Query: fmt.Sprint("n=", k), Status: 200,
 			Session: fmt.Sprint("s", k%4), StartedAt: time.Unix(1000, 0).Add(time.Duration(k) * 10 * time.Millisecond), Duration: 5 * time.Millisecond,
 			End: records.EndComplete, Request: message(body), Response: message(body),
 		})
@@ -466,5 +466,41 @@ func TestDiffWithWhatWasRecorded(t *testing.T) {
 	}
 	if len(two.seen) != 80 {
 		t.Errorf("%d arrived, not two for each", len(two.seen))
+	}
+}
+
+func TestVerify(t *testing.T) {
+	one, two := newBackend(t, version(false)), newBackend(t, version(true))
+	list := recorded(40)
+	for k := range list {
+		list[k].Response = message(fmt.Sprintf(`{"echo":{"n":%d},"label":"spam","id":"%x","at":%d,"score":%f}`, k, rand.Uint64(), k, 0.5+rand.Float64()/1000))
+		list[k].Response.Header = http.Header{"Content-Type": {"application/json"}}
+	}
+	list[1].Instance, list[2].End, list[3].Status = "", records.EndUpstreamAbort, 0
+	e := engineOn(t, list, &fleet{live: []string{one.addr()}})
+	v := Verification{Service: "svc", Release: "r1", Addrs: []string{two.addr()}, Last: 38, MaxDiff: 0.1}
+	rep, err := e.Verify(t.Context(), v, quiet)
+	if err != nil || rep.Same || rep.Refused[RefusedNoAnswer] != 3 || rep.Sent != 37 || len(rep.Result.Fields) != 2 || len(one.seen) != 0 {
+		t.Errorf("recorded: %+v, %v", rep, err)
+	}
+	v.Addrs, v.Last = []string{one.addr()}, 10
+	if rep, err = e.Verify(t.Context(), v, quiet); err != nil || !rep.Same || rep.Sent != 10 {
+		t.Errorf("the same as recorded: %+v, %v", rep, err)
+	}
+	v.Addrs, v.Ask = []string{two.addr()}, true
+	if rep, err = e.Verify(t.Context(), v, quiet); err != nil || rep.Same || rep.Baseline != "svc@r1" {
+		t.Errorf("asked: %+v, %v", rep, err)
+	}
+	v.Last = 0
+	if _, err := e.Verify(t.Context(), v, quiet); !errors.Is(err, ErrOptions) {
+		t.Errorf("error %v", err)
+	}
+	v.Last, v.Ask = 5, false
+	if _, err := engineOn(t, nil, &fleet{}).Verify(t.Context(), v, quiet); !errors.Is(err, ErrNothing) {
+		t.Errorf("error %v", err)
+	}
+	v.Ask = true
+	if _, err := engineOn(t, list, &fleet{}).Verify(t.Context(), v, quiet); !errors.Is(err, ErrTarget) {
+		t.Errorf("nothing live to ask: %v", err)
 	}
 }

@@ -66,6 +66,7 @@ const (
 	RefusedCopy      = "copy"       // is itself a replay's or a shadow's
 	RefusedMethod    = "method"     // not among the methods asked for
 	RefusedMalformed = "malformed"  // no HTTP request can be made of it
+	RefusedNoAnswer  = "unanswered" // there is no whole answer of an instance to compare with
 )
 
 // sendable says why a record cannot be sent again, "" when it can. copies lets replays and shadows through.
@@ -94,6 +95,15 @@ func sendable(x *records.Exchange, methods []string, copies bool) string {
 		return RefusedMalformed
 	case promised(m) > m.Size: // the client broke off, or was refused before its body was read
 		return RefusedBroken
+	}
+	return ""
+}
+
+// comparable says why a record's answer cannot be compared with, "" when it can.
+func comparable(x *records.Exchange) string {
+	ours := x.Source == records.SourceGateway && x.Instance == "" && !x.Cached // the gateway's own answer
+	if x.Status == 0 || x.End != records.EndComplete || ours {
+		return RefusedNoAnswer
 	}
 	return ""
 }

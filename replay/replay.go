@@ -18,23 +18,24 @@ type Request struct {
 
 // Summary is how a replay went. Expected = Sent unless it was cut short; Sent is the sum of Statuses and Failures.
 type Summary struct {
-	Run       string         `json:"run" doc:"In the X-Aictl-Replay header of every request"`
-	To        string         `json:"to"`
-	Speed     string         `json:"speed"`
-	Read      int            `json:"read" doc:"Records that were selected"`
-	Refused   map[string]int `json:"refused" doc:"Records that cannot be sent again, by reason"`
-	Bare      int            `json:"without_credentials" doc:"Sent without credentials that were masked when they were recorded"`
-	Expected  int            `json:"expected"`
-	Sent      int            `json:"sent"`
-	Statuses  map[string]int `json:"statuses"`
-	Failures  map[string]int `json:"failures" doc:"Sent, but not answered, by reason"`
-	SameAs    SameAs         `json:"as_recorded"`
-	Latency   Times          `json:"latency"`
-	Lag       Times          `json:"lag" doc:"How late requests were sent; zeros at speed max"`
-	StartedAt time.Time      `json:"started_at"`
-	Seconds   float64        `json:"seconds" doc:"From the first send to the last answer"`
-	Rate      float64        `json:"rate" doc:"Requests per second"`
-	Warnings  []string       `json:"warnings"`
+	SchemaVersion int            `json:"schemaVersion" enum:"1"`
+	Run           string         `json:"run" doc:"In the X-Aictl-Replay header of every request"`
+	To            string         `json:"to"`
+	Speed         string         `json:"speed"`
+	Read          int            `json:"read" doc:"Records that were selected"`
+	Refused       map[string]int `json:"refused" doc:"Records that cannot be sent again, by reason"`
+	Bare          int            `json:"without_credentials" doc:"Sent without credentials that were masked when they were recorded"`
+	Expected      int            `json:"expected"`
+	Sent          int            `json:"sent"`
+	Statuses      map[string]int `json:"statuses"`
+	Failures      map[string]int `json:"failures" doc:"Sent, but not answered, by reason"`
+	SameAs        SameAs         `json:"as_recorded"`
+	Latency       Times          `json:"latency"`
+	Lag           Times          `json:"lag" doc:"How late requests were sent; zeros at speed max"`
+	StartedAt     time.Time      `json:"started_at"`
+	Seconds       float64        `json:"seconds" doc:"From the first send to the last answer"`
+	Rate          float64        `json:"rate" doc:"Requests per second"`
+	Warnings      []string       `json:"warnings"`
 }
 
 // SameAs counts the answers that were as the recorded ones. Bodies are compared by digest where both have one.
@@ -65,7 +66,7 @@ func (e *Engine) Replay(ctx context.Context, req Request, tell func(Progress)) (
 	}
 	defer func() { err = errors.Join(err, col.sorted.close()) }()
 	sum = Summary{
-		Run: newRunID(), To: target.Name, Speed: req.Pace.String(), Read: col.read, Refused: col.refused, Bare: col.bare,
+		SchemaVersion: 1, Run: newRunID(), To: target.Name, Speed: req.Pace.String(), Read: col.read, Refused: col.refused, Bare: col.bare,
 		Expected: col.sorted.count, Statuses: map[string]int{}, Failures: map[string]int{}, Warnings: col.warnings, StartedAt: time.Now().UTC(),
 	}
 	s := newSender(req.Concurrency, req.Timeout, req.Header, sum.Run)

@@ -74,7 +74,7 @@ func (e *Engine) at(name, service string, addrs []string, stop func(context.Cont
 		t.Header = http.Header{"X-Forwarded-Prefix": {strings.TrimSuffix(e.Prefix, "/") + "/" + service}}
 	}
 	for _, a := range addrs {
-		t.URLs = append(t.URLs, &url.URL{Scheme: "http", Host: a})
+		t.URLs = append(t.URLs, hostURL(a))
 	}
 	return &opened{t, stop}
 }
