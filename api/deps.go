@@ -10,7 +10,9 @@ import (
 	"aictl/deploy"
 	"aictl/gateway"
 	"aictl/interchange"
+	"aictl/replay"
 	"aictl/services"
+	"aictl/sinks"
 	"aictl/store"
 	"aictl/store/records"
 )
@@ -84,13 +86,21 @@ type LogSelection struct {
 type Records interface {
 	List(ctx context.Context, f records.Filter) (records.Page, error)
 	Get(ctx context.Context, id string) (records.Exchange, error)
-	Stats(ctx context.Context, f records.Filter) (records.Stats, error)
+	Stats(ctx context.Context, f records.Filter, by records.GroupBy) (records.Stats, error)
+	// Each visits whole records in constant memory.
+	Each(ctx context.Context, f records.Filter, visit func(*records.Exchange) error) (warnings []string, err error)
 }
 
 // Recorder accounts for every exchange, as a whole and service by service; *recorder.Recorder is one.
 type Recorder interface {
 	Ledger() records.Ledger
 	Ledgers() map[string]records.Ledger
+}
+
+// Replays sends recorded requests again and compares answers; *replay.Engine is one. Progress comes from any goroutine.
+type Replays interface {
+	Replay(ctx context.Context, req replay.Request, progress func(replay.Progress)) (replay.Summary, error)
+	Diff(ctx context.Context, req replay.DiffRequest, progress func(replay.Progress)) (replay.Report, error)
 }
 
 // Info tells what runs. Healthy returns nil, or what keeps the daemon from doing its work.
@@ -115,10 +125,12 @@ type Deps struct {
 	Retention func() time.Duration              // how long records are kept; nil, and 0: for ever
 	Traffic   func() map[string]gateway.Traffic // by service; nil: no counts
 	Gateway   Counters                          // of canaries and shadows; nil: no counts
-	Token     string                            // bearer token of callers that do not come through the unix socket
-	Kinds     []Kind                            // errors of packages that api does not know
-	Logger    *slog.Logger                      // nil: slog.Default
-	Now       func() time.Time                  // nil: time.Now
+	Replays   Replays
+	Sinks     Sinks            // nil: none
+	Token     string           // bearer token of callers that do not come through the unix socket
+	Kinds     []Kind           // errors of packages that api does not know
+	Logger    *slog.Logger     // nil: slog.Default
+	Now       func() time.Time // nil: time.Now
 }
 
 func (d *Deps) check() error {
@@ -135,6 +147,7 @@ func (d *Deps) check() error {
 	need(d.Records != nil, "Records")
 	need(d.Recorder != nil, "Recorder")
 	need(d.Ingest != nil, "Ingest")
+	need(d.Replays != nil, "Replays")
 	need(d.Events != nil, "Events")
 	need(d.Info != nil, "Info")
 	need(d.Config != nil, "Config")
@@ -150,6 +163,9 @@ func (d *Deps) check() error {
 	}
 	if d.Gateway == nil {
 		d.Gateway = nothingCounted{}
+	}
+	if d.Sinks == nil {
+		d.Sinks = &sinks.Sinks{}
 	}
 	if d.Logger == nil {
 		d.Logger = slog.Default()

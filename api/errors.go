@@ -11,7 +11,9 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"aictl/deploy"
+	"aictl/replay"
 	"aictl/services"
+	"aictl/sinks"
 	"aictl/store"
 	"aictl/store/records"
 )
@@ -40,11 +42,17 @@ var kinds = []Kind{
 	{services.ErrBadTrial, http.StatusUnprocessableEntity, CodeInvalid, ""},
 	{deploy.ErrNoGate, http.StatusConflict, CodeConflict, ""},
 	{services.ErrOneAtATime, http.StatusConflict, CodeConflict, ""},
+	{sinks.ErrUnknown, http.StatusNotFound, CodeNotFound, ""},
 	{path.ErrBadPattern, http.StatusUnprocessableEntity, CodeInvalid, "patterns are names, globs (* ? [a-z]) or @group"},
 	{records.ErrBadID, http.StatusUnprocessableEntity, CodeInvalid, ""},
 	{records.ErrBadCursor, http.StatusUnprocessableEntity, CodeInvalid, ""},
 	{records.ErrAmbiguous, http.StatusConflict, CodeConflict, ""},
 	{records.ErrClosed, http.StatusServiceUnavailable, CodeUnavailable, "aictl is stopping: try again"},
+	{replay.ErrLive, http.StatusConflict, CodeConflict, ""},
+	{replay.ErrTarget, http.StatusUnprocessableEntity, CodeInvalid, ""},
+	{replay.ErrOptions, http.StatusUnprocessableEntity, CodeInvalid, ""},
+	{replay.ErrNothing, http.StatusUnprocessableEntity, CodeInvalid, ""},
+	{replay.ErrBusy, http.StatusServiceUnavailable, CodeUnavailable, ""},
 	{store.ErrNotFound, http.StatusNotFound, CodeNotFound, ""},
 	{store.ErrConflict, http.StatusConflict, CodeConflict, ""},
 	{store.ErrDisk, http.StatusInsufficientStorage, CodeDiskFull, "free some space in the data directory (df -h shows how much there is)"},

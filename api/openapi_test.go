@@ -57,11 +57,12 @@ func TestOpenAPINamesEveryRoute(t *testing.T) {
 	slices.Sort(served)
 	want := strings.Fields(`
 		GET:/api/v1/config GET:/api/v1/deploys GET:/api/v1/deploys/{id} GET:/api/v1/deploys/{id}/events GET:/api/v1/events GET:/api/v1/logs
-		GET:/api/v1/openapi.json GET:/api/v1/records GET:/api/v1/records/stats GET:/api/v1/records/{id}
+		GET:/api/v1/openapi.json GET:/api/v1/records GET:/api/v1/records/export GET:/api/v1/records/stats GET:/api/v1/records/{id}
 		GET:/api/v1/services GET:/api/v1/services/{name} GET:/api/v1/services/{name}/releases
 		GET:/api/v1/services/{name}/runs GET:/api/v1/services/{name}/runs/{id} GET:/api/v1/version
+		GET:/api/v1/sinks POST:/api/v1/sinks/test POST:/api/v1/sinks/retry POST:/api/v1/sinks/rewind
 		GET:/healthz GET:/metrics
-		POST:/api/v1/actions POST:/api/v1/config/diff POST:/api/v1/config/reload POST:/api/v1/deploys POST:/api/v1/deploys/preview POST:/api/v1/deploys/{id}/cancel POST:/api/v1/records POST:/api/v1/services/{name}/rollback POST:/api/v1/services/{name}/run`)
+		POST:/api/v1/actions POST:/api/v1/config/diff POST:/api/v1/config/reload POST:/api/v1/deploys POST:/api/v1/deploys/preview POST:/api/v1/deploys/{id}/cancel POST:/api/v1/records POST:/api/v1/records/diff POST:/api/v1/records/replay POST:/api/v1/services/{name}/rollback POST:/api/v1/services/{name}/run`)
 	for i := range want {
 		want[i] = strings.Replace(want[i], ":", " ", 1)
 	}

@@ -44,8 +44,18 @@ func (s *Server) routes() {
 
 	get(s, "/records", records, "listRecords", "Records without headers and bodies, newest first", s.listRecords)
 	s.postRecordsRoute("/records", records)
+	s.exportRoute("/records/export", records)
 	get(s, "/records/stats", records, "recordStats", "What is kept, and what the recorder has accounted for", s.recordStats)
+	streaming[ReplayEvent](s, http.MethodPost, "/records/replay", records, "replayRecords",
+		"Send selected requests again, to another release or address; it ends when the caller leaves", s.replay)
+	streaming[DiffEvent](s, http.MethodPost, "/records/diff", records, "diffRecords",
+		"Send selected requests to two releases or addresses and compare the answers, noise taken out; it ends when the caller leaves", s.diff)
 	get(s, "/records/{id}", records, "getRecord", "One record with headers and bodies", s.getRecord)
+
+	get(s, "/sinks", records, "listSinks", "Databases and queues that get records, and how far behind they are", s.listSinks)
+	post(s, "/sinks/test", records, "testSink", "Connect to a sink and prepare its schema", http.StatusOK, s.testSink)
+	post(s, "/sinks/retry", records, "retrySink", "Have a sink that waits after a failure try again now", http.StatusOK, s.retrySink)
+	post(s, "/sinks/rewind", records, "rewindSink", "Have a sink begin anew", http.StatusOK, s.rewindSink)
 
 	get(s, "/config", system, "config", "The settings that run, and where each comes from", s.config)
 	post(s, "/config/diff", system, "diffConfig", "What a settings file would change, and what would be started anew for it", http.StatusOK, s.configDiff)
@@ -87,7 +97,12 @@ func route[I, O any](s *Server, method, path, tag, id, summary string, status in
 
 // stream registers a stream of one JSON object per line, each a T. It ends when the caller leaves or the server stops.
 func stream[T, I any](s *Server, path, tag, id, summary string, h func(context.Context, *I, func(T) error) error) {
-	op := operation(http.MethodGet, Prefix+path, tag, id, summary)
+	streaming(s, http.MethodGet, path, tag, id, summary, h)
+}
+
+// streaming is stream for any method.
+func streaming[T, I any](s *Server, method, path, tag, id, summary string, h func(context.Context, *I, func(T) error) error) {
+	op := operation(method, Prefix+path, tag, id, summary)
 	schema := s.api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[T](), true, "")
 	op.Responses = map[string]*huma.Response{"200": {
 		Description: "One JSON object per line; a line {\"error\": problem} ends a stream that failed",

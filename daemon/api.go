@@ -41,6 +41,7 @@ func (d *Daemon) wireAPI(lines instanceLogs) error {
 		Logs:      logReader{lines, d.services},
 		Records:   settled{d.archive, d.recorder},
 		Recorder:  d.recorder,
+		Replays:   d.newReplays(),
 		Ingest:    recorder.NewIntake(d.archive, d.recorder),
 		Retention: func() time.Duration { return time.Duration(d.settings.current().Recorder.Retention) },
 		Traffic:   d.gateway.Traffic,
@@ -48,6 +49,7 @@ func (d *Daemon) wireAPI(lines instanceLogs) error {
 		Events:    d.services.Events(),
 		Config:    d.settings,
 		Hooks:     d.services.HookCounts,
+		Sinks:     d.sinks,
 		Info:      &info{d: d, started: time.Now().UTC()},
 		Token:     token,
 		Kinds: []api.Kind{
@@ -180,10 +182,16 @@ func (s settled) Get(ctx context.Context, id string) (records.Exchange, error) {
 	return s.Archive.Get(ctx, id)
 }
 
-// Stats implements api.Records.
-func (s settled) Stats(ctx context.Context, f records.Filter) (records.Stats, error) {
+// Each implements api.Records.
+func (s settled) Each(ctx context.Context, f records.Filter, visit func(*records.Exchange) error) ([]string, error) {
 	s.settle(ctx)
-	return s.Archive.Stats(ctx, f)
+	return s.Archive.Each(ctx, f, visit)
+}
+
+// Stats implements api.Records.
+func (s settled) Stats(ctx context.Context, f records.Filter, by records.GroupBy) (records.Stats, error) {
+	s.settle(ctx)
+	return s.Archive.Stats(ctx, f, by)
 }
 
 // info answers what runs here.

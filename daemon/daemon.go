@@ -21,6 +21,7 @@ import (
 	"aictl/recorder"
 	"aictl/recorder/intents"
 	"aictl/services"
+	"aictl/sinks"
 	"aictl/store"
 	"aictl/store/records"
 )
@@ -55,6 +56,7 @@ type Daemon struct {
 	api      *api.Server
 	ports    *ports.Allocator
 	settings *reloader
+	sinks    *sinks.Sinks
 	sweepNow chan struct{} // the retention has changed
 }
 
@@ -126,6 +128,7 @@ func (d *Daemon) wire() error {
 		Dirs:    deploy.Dirs{Releases: d.dir.Releases(), Envs: d.dir.Envs(), Logs: d.dir.Logs()},
 		Slots:   s.Deploy.BuildSlots, Keep: s.Deploy.KeepReleases, Limits: deploy.StepLimits(time.Duration(s.Deploy.StepTimeout)),
 	})
+	d.sinks = d.newSinks()
 	return d.wireAPI(lines)
 }
 
@@ -171,6 +174,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	deploying.start("deploys", d.deployer.Run)
 	deploying.start("api", d.serveAPI)
 	deploying.start("retention", d.retain)
+	deploying.start("sinks", d.sinks.Run)
 	deploying.start("settings", d.settings.run)
 	if err := errors.Join(procs.TakeOutput(), d.keeper.Ready(ctx)); err != nil {
 		return errors.Join(fmt.Errorf("tell the keeper that the daemon serves: %w", err), run.stop())

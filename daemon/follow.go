@@ -16,6 +16,7 @@ func (d *Daemon) follow(old, next configs.Settings) {
 	}
 	d.recorder.Resize(int64(next.Recorder.QueueBytes))
 	d.services.SetHooks(next.Hooks.On)
+	d.sinks.Set(sinkConfigs(next.Records.Sinks))
 	d.deployer.Tune(next.Deploy.BuildSlots, next.Deploy.KeepReleases, deploy.StepLimits(time.Duration(next.Deploy.StepTimeout)))
 	if old.Ports != next.Ports {
 		if err := d.ports.SetRange(context.Background(), ports.Range(next.Ports)); err != nil {
