@@ -32,6 +32,8 @@ type Options struct {
 	Logger *slog.Logger // nil means slog.Default
 	// InlineMax is the largest body kept in a block, in bytes; larger ones become files. Zero means 64 KiB.
 	InlineMax int
+	// Book keeps the seals of days and what was taken from them; nil for an archive that is not sealed.
+	Book Book
 }
 
 // Archive is the folder of day files. Append is called by one recorder; everything else by anyone.
@@ -44,6 +46,8 @@ type Archive struct {
 	readers *readers
 	cache   *blockCache
 	ends    ends
+
+	taking sync.RWMutex // held for writing while records are erased or removed; taken before mu
 
 	mu       sync.Mutex // guards what follows
 	closed   bool

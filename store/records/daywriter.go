@@ -228,17 +228,14 @@ func (w *dayWriter) insertRows(recs []record) error {
 
 func (w *dayWriter) row(r *record, seq int64, into []driver.NamedValue) error {
 	into[0].Value, into[1].Value = r.id[:], seq
-	for i, text := range []string{
-		r.texts[textService], r.texts[textRelease], r.texts[textInstance], r.texts[textMethod], r.texts[textPath], r.texts[textModel],
-		r.texts[textUser], r.texts[textSource], r.texts[textEnd],
-	} {
+	for i, text := range r.rowTexts() {
 		n, err := w.names.number(text)
 		if err != nil {
 			return err
 		}
 		into[2+i].Value = n
 	}
-	for i, n := range []int64{r.status, r.started, r.first, r.duration, r.sides[request].size, r.sides[response].size, r.rowFlags()} {
+	for i, n := range r.rowNumbers() {
 		into[11+i].Value = n
 	}
 	return nil
