@@ -17,6 +17,10 @@ type Gateway struct {
 	Concurrency  int      `yaml:"concurrency,omitempty" json:"concurrency,omitempty"`
 	Queue        int      `yaml:"queue" json:"queue"`
 	QueueTimeout Duration `yaml:"queue_timeout" json:"queue_timeout"`
+	// Rate is how many requests are let through, Keys whether they need an API key, CORS which pages may make them.
+	Rate Rate   `yaml:"rate,omitempty" json:"rate,omitzero"`
+	Keys string `yaml:"keys,omitempty" json:"keys,omitempty"`
+	CORS CORS   `yaml:"cors,omitempty" json:"cors,omitzero"`
 	// Protocol is what the instances speak, http1 or h2c; "" is http1, and h2c with GRPCServices.
 	Protocol string `yaml:"protocol,omitempty" json:"protocol,omitempty"`
 	// GRPCServices are the full names of gRPC services whose calls come here, though their paths do not begin with /ai/<service>.
@@ -38,6 +42,11 @@ func (g Gateway) check(c *checker) {
 	c.between("gateway.concurrency", g.Concurrency, 0, maxConcurrency)
 	c.between("gateway.queue", g.Queue, 0, maxQueue)
 	c.positive("gateway.queue_timeout", g.QueueTimeout)
+	g.Rate.check(c)
+	if g.Keys != "" {
+		oneOf(c, "gateway.keys", g.Keys, KeysRequired, KeysOptional)
+	}
+	g.CORS.check(c)
 }
 
 func (g Gateway) limits() []limit {

@@ -89,7 +89,10 @@ func TestFullManifest(t *testing.T) {
 	want.Record.Pressure = "refuse"
 	want.Record.Redact = []string{"$.user.phone"}
 	want.Record.Session = "header:X-Session-ID"
-	want.Gateway = Gateway{Timeout: Duration(time.Minute), MaxBody: 20 << 20, Protocol: ProtocolH2C, GRPCServices: []string{"ocr.v1.Recognizer", "Health"}, Concurrency: 4, Queue: 0, QueueTimeout: Duration(30 * time.Second), Sticky: "cookie:sid", Shadow: Shadow{Service: "ocr-next", Percent: 12.5},
+	want.Gateway = Gateway{Timeout: Duration(time.Minute), MaxBody: 20 << 20, Protocol: ProtocolH2C, GRPCServices: []string{"ocr.v1.Recognizer", "Health"}, Concurrency: 4, Queue: 0, QueueTimeout: Duration(30 * time.Second),
+		Rate: Rate{Requests: 100, Per: Duration(time.Minute), Burst: 20, By: "header:X-Tenant"}, Keys: KeysRequired,
+		CORS: CORS{Origins: []string{"https://app.example.com", "https://*.example.org:8443"}, Methods: []string{"POST"}, Headers: []string{"Content-Type"},
+			Expose: []string{"X-Cost"}, Credentials: true, MaxAge: Duration(time.Hour)}, Sticky: "cookie:sid", Shadow: Shadow{Service: "ocr-next", Percent: 12.5},
 		Cache: Cache{TTL: Duration(10 * time.Minute), MaxBytes: 32 << 20, MaxAnswer: 2 << 20, Methods: []string{"POST"},
 			Paths: []string{"/predict", "/embed/*"}, Vary: []string{"X-Tenant"}}}
 	want.Python = Python{Version: "3.10", Wheelhouse: "wheels", Index: "https://packages.example.com/simple"}

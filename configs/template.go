@@ -102,6 +102,9 @@ record:                 # request/response pairs; "record: off" for none
 #   concurrency: 4      # requests that one copy is given at a time; no limit when left out
 #   queue: 100          # requests that wait beyond that; more are answered 429
 #   queue_timeout: 10s  # how long they wait
+#   rate: {requests: 100, per: 1s, burst: 100, by: client}   # or by key, service, header:NAME
+#   keys: required      # requests need an API key (aictl keys); or optional
+#   cors: {origins: ["https://app.example.com"], methods: [GET, POST], headers: [Content-Type], expose: [X-Cost], credentials: false, max_age: 10m}
 #   protocol: h2c       # what instances speak, instead of HTTP/1.1
 #   grpc_services: [ocr.v1.Recognizer]        # gRPC services whose calls come here; they imply h2c
 #   sticky: "header:X-Session-ID"             # or cookie:NAME; a canary keeps a session on one side

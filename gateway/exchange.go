@@ -42,6 +42,9 @@ type exchange struct {
 	own      *capture      // the body of an answer of our own
 
 	tags     map[string]string // of the record
+	key      *heldKey          // nil: none that is good
+	keyCheck keyCheck
+	rate     verdictOfRate
 	status   int
 	header   http.Header // of the answer
 	first    time.Duration
@@ -63,6 +66,9 @@ type exchangeKey struct{}
 func (g *Gateway) newExchange(w http.ResponseWriter, r *http.Request, rt *route, path string) *exchange {
 	x := &exchange{g: g, w: w, r: r, route: rt, path: path, start: g.opt.Now()}
 	x.silence.limit = time.Duration(rt.Gateway.Timeout)
+	if rt.rules != nil && rt.rules.keys {
+		x.key, x.keyCheck = g.takeKey(r, rt.Service, x.start)
+	}
 	x.trace = traceOf(r.Header)
 	x.ticket, x.denied = g.rec.Admit(r.Context(), records.Intent{Service: rt.Service, Method: r.Method, Path: path, TraceID: x.trace.id(),
 		StartedAt: x.start, Header: r.Header})

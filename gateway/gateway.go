@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"aictl/configs"
@@ -87,6 +89,7 @@ type Gateway struct {
 	mu       sync.Mutex       // one writer of the table and of loads
 	loads    map[string]*load // by instance, also of those that are on their way out
 	lobby    *load            // of what waits in queues
+	keys     atomic.Pointer[map[[sha256.Size]byte]*heldKey]
 }
 
 // New returns a gateway without routes.
@@ -213,6 +216,9 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rt := g.table.find(service)
 	if rt == nil {
 		notFound(w, "unknown_service", service, "no service of this name is deployed here")
+		return
+	}
+	if rt.rules != nil && rt.rules.cors != nil && rt.rules.cors.preflight(w, r) {
 		return
 	}
 	x := g.newExchange(w, r, rt, rest)

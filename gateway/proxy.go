@@ -88,6 +88,7 @@ func (x *exchange) began(status int, header http.Header) {
 	x.first = x.g.opt.Now().Sub(x.start)
 	delete(header, HeaderRecord)
 	delete(header, HeaderInstance)
+	x.stripRules(header)
 }
 
 // mark puts the exchange's record and instance on the answer. It comes late: 1xx answers clear what is set before.
@@ -100,6 +101,12 @@ func (x *exchange) mark() {
 	}
 	if x.marks[1] != "" {
 		h[HeaderInstance] = x.marks[1:2:2]
+	}
+	if r := x.route.rules; r != nil {
+		x.rate.tell(h)
+		if r.cors != nil {
+			r.cors.mark(h, x.r.Header)
+		}
 	}
 }
 

@@ -14,10 +14,14 @@ const (
 	refusedBody refusal = iota
 	refusedQueueFull
 	refusedQueueTimeout
-	refusals // how many there are
+	refusedRate
+	refusedNoKey
+	refusedKey        // unknown or expired
+	refusedKeyService // for another service
+	refusals          // how many there are
 )
 
-var refusalNames = [refusals]string{"body_too_large", "queue_full", "queue_timeout"}
+var refusalNames = [refusals]string{"body_too_large", "queue_full", "queue_timeout", "rate", "no_key", "bad_key", "foreign_key"}
 
 // refusalCounts counts a service's refusals.
 type refusalCounts [refusals]atomic.Int64
@@ -28,15 +32,6 @@ func (c *refusalCounts) byName() map[string]int64 {
 		all[refusalNames[i]] = c[i].Load()
 	}
 	return all
-}
-
-// allowed reports whether the service's rules let the request through. If they do not, it has been answered.
-func (x *exchange) allowed() bool {
-	if most := int64(x.route.Gateway.MaxBody); most > 0 && x.r.ContentLength > most {
-		x.tooLarge()
-		return false
-	}
-	return true
 }
 
 // decline answers in an instance's place because of a rule of the service's. What is left of the request is not waited for.

@@ -28,6 +28,7 @@ func (t *table) find(service string) *route {
 type route struct {
 	Route
 	service *service
+	rules   *rules  // nil: none
 	loads   []*load // of Targets, in their order
 	next    atomic.Uint32
 	trial   *trial // nil without a canary
@@ -35,7 +36,7 @@ type route struct {
 }
 
 func newRoute(r Route, s *service, loadOf func(instance string) *load) *route {
-	rt := &route{Route: r, service: s}
+	rt := &route{Route: r, service: s, rules: s.rulesOf(r.Gateway)}
 	for _, t := range r.Targets {
 		rt.loads = append(rt.loads, loadOf(t.Instance))
 	}

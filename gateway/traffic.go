@@ -11,6 +11,7 @@ type service struct {
 	requests, errors atomic.Int64
 	refused          refusalCounts
 	queue            queue
+	rate             *limiter // of the route in force; under the gateway's lock
 }
 
 // serviceOf returns a service, a new one when it is not known.
