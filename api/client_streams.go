@@ -63,11 +63,16 @@ func (i *streamItem[T]) UnmarshalJSON(b []byte) error {
 
 // streamLines decodes a stream of one JSON object per line until it ends, ctx ends, or the caller breaks off.
 func streamLines[T any](ctx context.Context, c *Client, path string, query url.Values) iter.Seq2[T, error] {
+	return streamOf[T](ctx, c, http.MethodGet, path, query, nil)
+}
+
+// streamOf is streamLines for any method, with a body.
+func streamOf[T any](ctx context.Context, c *Client, method, path string, query url.Values, body any) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		var zero T
-		res, err := c.send(ctx, http.MethodGet, path, query, nil)
+		res, err := c.send(ctx, method, path, query, body)
 		if err != nil {
 			yield(zero, err)
 			return

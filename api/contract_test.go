@@ -4,6 +4,7 @@ import (
 	"aictl/deploy"
 	"aictl/gateway"
 	"aictl/recorder"
+	"aictl/replay"
 	"aictl/services"
 	"aictl/store"
 	"aictl/store/records"
@@ -18,4 +19,5 @@ var (
 	_ History  = (*store.Store)(nil)
 	_ Records  = (*records.Archive)(nil)
 	_ Recorder = (*recorder.Recorder)(nil)
+	_ Replays  = (*replay.Engine)(nil)
 )
