@@ -108,6 +108,9 @@ func (x *exchange) mark() {
 			r.cors.mark(h, x.r.Header)
 		}
 	}
+	if _, typed := x.header["Content-Type"]; !typed && h["Content-Type"] == nil {
+		h["Content-Type"] = nil // the server does not guess what the instance did not say
+	}
 }
 
 // stripUpgrade leaves only a plain WebSocket handshake its upgrade. Anything else, h2c above all, would be tunnelled past the
