@@ -2,6 +2,10 @@ package api
 
 import (
 	"context"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"testing"
 
 	"aictl/store/records"
 )
@@ -39,4 +43,23 @@ func (p postbox) Post(_ context.Context, xs []*records.Exchange) ([]error, error
 		}
 	}
 	return fates, nil
+}
+
+func (r recordReader) Each(ctx context.Context, f records.Filter, visit func(*records.Exchange) error) ([]string, error) {
+	f.Limit = 1000
+	page, err := r.List(ctx, f)
+	for i := range page.Records {
+		if err := visit(&page.Records[i]); err != nil {
+			return nil, err
+		}
+	}
+	return []string{"day file é is damaged"}, err
+}
+
+// newTestServer serves a handler until the test ends.
+func newTestServer(t *testing.T, h http.Handler) (url string) {
+	srv := httptest.NewServer(h)
+	srv.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	t.Cleanup(srv.Close)
+	return srv.URL
 }

@@ -94,15 +94,15 @@ func TestPythonDelivers(t *testing.T) {
 	var calls atomic.Int64
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		switch calls.Add(1) {
-		case 1, 5:
+		case 1, 8:
 			w.Header().Set("Retry-After", "0")
 			w.WriteHeader(http.StatusServiceUnavailable)
-		case 2, 6: // stored, and the answer is lost
+		case 3, 9: // stored, and the answer is lost
 			r.handler.ServeHTTP(httptest.NewRecorder(), req)
 			panic(http.ErrAbortHandler)
-		case 3:
+		case 5:
 			panic(http.ErrAbortHandler)
-		case 4:
+		case 6:
 			w.WriteHeader(http.StatusBadGateway)
 		default:
 			r.handler.ServeHTTP(w, req)
