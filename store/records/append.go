@@ -21,6 +21,7 @@ func (a *Archive) Append(batch []*Exchange) error {
 		return fmt.Errorf("append records: %w", ErrClosed)
 	}
 	chunks, err := a.prepare(batch)
+	defer a.settle(chunks)
 	if err != nil {
 		return fmt.Errorf("append records: %w", err)
 	}

@@ -18,6 +18,7 @@ var (
 	ErrDisk       = sqlite.ErrDisk
 	ErrPermission = sqlite.ErrPermission
 	ErrCorrupt    = sqlite.ErrCorrupt
+	ErrBusy       = sqlite.ErrBusy
 	ErrNotFound   = store.ErrNotFound
 	ErrAmbiguous  = errors.New("several records begin with that id")
 	ErrBadID      = errors.New("not a record id")

@@ -22,6 +22,8 @@ type bodies struct {
 	put func(path string, data []byte) error // replaced by tests that fill a disk
 	// mu keeps a sweep from removing a file between the look that finds it there and the touch that spares it.
 	mu sync.Mutex
+	// coming counts the records that are being appended by the files they name: those are not removed.
+	coming map[string]int
 }
 
 const temporaryPrefix = ".new-"
@@ -53,6 +55,45 @@ func (b *bodies) keep(name string, data []byte) error {
 		err = b.put(path, data)
 	}
 	return sqlite.Explain(err)
+}
+
+// expect keeps files from being removed until they are committed, or will not be.
+func (b *bodies) expect(name string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.coming == nil {
+		b.coming = map[string]int{}
+	}
+	b.coming[name]++
+}
+
+// settle ends what expect began.
+func (b *bodies) settle(names []string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, name := range names {
+		if b.coming[name]--; b.coming[name] <= 0 {
+			delete(b.coming, name)
+		}
+	}
+}
+
+// removeNow removes a file that no record names, unless one is about to.
+func (b *bodies) removeNow(name string) (removed int, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.coming[name] > 0 {
+		return 0, nil
+	}
+	path := b.path(name)
+	err = os.Remove(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err == nil {
+		err = sqlite.SyncDir(filepath.Dir(path))
+	}
+	return 1, sqlite.Explain(err)
 }
 
 // touch reports whether the file exists; a fresh time tells sweeps that a row may be about to name it.

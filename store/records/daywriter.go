@@ -50,6 +50,10 @@ func openWriter(dir string, d day, c *codec, maxPages int) (*dayWriter, error) {
 }
 
 func (w *dayWriter) prepare() error {
+	// What is deleted or written anew is overwritten with zeros, so that what was erased is gone.
+	if _, err := w.conn.Int("PRAGMA secure_delete = ON"); err != nil {
+		return err
+	}
 	version, err := w.conn.Int("PRAGMA user_version")
 	switch {
 	case err != nil:
@@ -59,12 +63,17 @@ func (w *dayWriter) prepare() error {
 	case version == 1:
 		return fmt.Errorf("%w: day file %s has version 1 and could not be converted", ErrCorrupt, w.day)
 	case version == 0:
-		if err := w.conn.Atomically(func() error { return w.conn.Exec(daySchema) }); err != nil {
+		if err := w.create(); err != nil {
 			return err
 		}
 	}
 	w.many, err = w.conn.Prepare(insertRows(rowsPerInsert))
 	return err
+}
+
+// create makes the tables of a new file, whose free pages can be given back.
+func (w *dayWriter) create() error {
+	return errors.Join(w.conn.Exec("PRAGMA auto_vacuum = INCREMENTAL"), w.conn.Atomically(func() error { return w.conn.Exec(daySchema) }))
 }
 
 // exec runs a statement, prepared when it is used for the first time.

@@ -105,6 +105,13 @@ func each(n int, f func(int) error) error {
 	return nil
 }
 
+// settle lets go of the bodies' files, after the chunks are committed or will not be.
+func (a *Archive) settle(chunks []*chunk) {
+	for _, c := range chunks {
+		a.bodies.settle(c.files)
+	}
+}
+
 // encode fills in a chunk.
 func (a *Archive) encode(c *chunk) error {
 	var h hasher
@@ -138,10 +145,11 @@ func (a *Archive) moveToFile(s *side, c *chunk) error {
 	}
 	s.keptSum()
 	name := bodyName(s.kept[:], packed)
+	a.bodies.expect(name)
+	c.files = append(c.files, name)
 	if err := a.bodies.keep(name, data); err != nil {
 		return err
 	}
 	s.file, s.packed, s.body = true, packed, nil
-	c.files = append(c.files, name)
 	return nil
 }
