@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"aictl/store"
 	"aictl/store/records"
@@ -54,15 +55,17 @@ func (r recordReader) Get(_ context.Context, id string) (records.Exchange, error
 	}
 	return records.Exchange{}, fmt.Errorf("record %s: %w", id, store.ErrNotFound)
 }
-func (r recordReader) Stats(_ context.Context, f records.Filter) (records.Stats, error) {
-	s := records.Stats{ByService: map[string]int64{}}
-	for _, x := range r.backend.records {
-		if !x.StartedAt.Before(f.Since) && x.StartedAt.Before(f.Until) {
-			s.Count++
-			s.ByService[x.Service]++
-			s.RequestBytes += x.Request.Size
-			s.ResponseBytes += x.Response.Size
-		}
+func (r recordReader) Stats(_ context.Context, f records.Filter, by records.GroupBy) (records.Stats, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.backend.filter, r.backend.by = f, by
+	s := records.Stats{
+		Sum:       records.Sum{Count: 3, Failed: 1, RequestBytes: 6, ResponseBytes: 7, Duration: records.Percentiles{P50: 1500 * time.Microsecond}},
+		ByService: map[string]int64{"a": 2, "b": 1}, ByStatus: map[int]int64{200: 3}, ByEnd: map[records.End]int64{"complete": 3},
+		Days: []records.DaySum{{Day: "2026-11-21", Count: 2, Bytes: 8}, {Day: "2026-11-23", Count: 1, Bytes: 5}},
+	}
+	if by != "" {
+		s.Groups = []records.Group{{Key: "a", Sum: records.Sum{Count: 2}}}
 	}
 	return s, r.fault["stats"]
 }

@@ -43,12 +43,6 @@ func (s *Server) getRecord(ctx context.Context, in *recordIDInput) (RecordDocume
 	return RecordDocument{SchemaVersion: SchemaVersion, Record: renderRecordFull(x)}, nil
 }
 
-func (s *Server) recordStats(ctx context.Context, _ *struct{}) (RecordStats, error) {
-	out, err := countRecords(ctx, s.deps.Records)
-	out.SchemaVersion, out.Ledger = SchemaVersion, s.deps.Recorder.Ledger()
-	return out, err
-}
-
 func renderRecord(x records.Exchange) Record {
 	return Record{
 		ID: x.ID, Service: x.Service, Release: x.Release, Instance: x.Instance, Session: x.Session, TraceID: x.TraceID,

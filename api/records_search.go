@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"strconv"
 	"strings"
 	"time"
@@ -105,44 +104,4 @@ func splitGlob(glob string) (prefix, pattern string) {
 		return glob[:at], ""
 	}
 	return "", glob
-}
-
-// countRecords sums up the archive day by day, from its first record to its last.
-func countRecords(ctx context.Context, archive Records) (RecordStats, error) {
-	out := RecordStats{Days: []RecordDay{}, Services: map[string]int64{}, Warnings: []string{}}
-	first, last, ok, err := span(ctx, archive)
-	if err != nil || !ok {
-		return out, err
-	}
-	for day := first.UTC().Truncate(24 * time.Hour); !day.After(last); day = day.AddDate(0, 0, 1) {
-		s, err := archive.Stats(ctx, records.Filter{Since: day, Until: day.AddDate(0, 0, 1)})
-		if err != nil {
-			return out, err
-		}
-		out.Warnings = append(out.Warnings, s.Warnings...)
-		if s.Count == 0 {
-			continue
-		}
-		size := s.RequestBytes + s.ResponseBytes
-		out.Days = append(out.Days, RecordDay{Day: day.Format(time.DateOnly), Records: s.Count, Bytes: size})
-		out.Records += s.Count
-		out.Bytes += size
-		for name, n := range s.ByService {
-			out.Services[name] += n
-		}
-	}
-	return out, nil
-}
-
-// span returns when the first and the last record started; not ok when there is none.
-func span(ctx context.Context, archive Records) (first, last time.Time, ok bool, err error) {
-	oldest, err := archive.List(ctx, records.Filter{Limit: 1, OldestFirst: true})
-	if err != nil || len(oldest.Records) == 0 {
-		return first, last, false, err
-	}
-	newest, err := archive.List(ctx, records.Filter{Limit: 1})
-	if err != nil || len(newest.Records) == 0 {
-		return first, last, false, err
-	}
-	return oldest.Records[0].StartedAt, newest.Records[0].StartedAt, true, nil
 }

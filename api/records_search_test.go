@@ -61,24 +61,22 @@ func TestPageHasWarnings(t *testing.T) {
 	}
 }
 
-func TestRecordStatsCountsDays(t *testing.T) {
+func TestRecordStats(t *testing.T) {
 	b := newBackend()
-	b.records = []records.Exchange{ // newest first
-		{ID: "3", Service: "b", StartedAt: testNow.AddDate(0, 0, 2), Request: records.Message{Size: 5}},
-		{ID: "2", Service: "a", StartedAt: testNow.Add(time.Minute), Response: records.Message{Size: 7}},
-		{ID: "1", Service: "a", StartedAt: testNow, Request: records.Message{Size: 1}},
-	}
 	var got RecordStats
-	w := ask(newServer(t, b).Handler(true), "GET", "/api/v1/records/stats", "")
+	w := ask(newServer(t, b).Handler(true), "GET", "/api/v1/records/stats?by=service&status=error", "")
 	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
 		t.Fatal(err)
 	}
 	days := []RecordDay{{"2026-11-21", 2, 8}, {"2026-11-23", 1, 5}}
-	if got.Records != 3 || got.Bytes != 13 || !slices.Equal(got.Days, days) || got.Services["a"] != 2 || got.Ledger.Accepted != 5 {
+	if got.Records != 3 || got.Bytes != 13 || got.Errors != 1 || got.Duration.P50 != 1.5 || !slices.Equal(got.Days, days) || got.Services["a"] != 2 ||
+		got.Statuses[200] != 3 || got.Ends["complete"] != 3 || got.By != "service" || len(got.Groups) != 1 || got.Groups[0].Records != 2 || got.Ledger.Accepted != 5 {
 		t.Errorf("got %+v", got)
 	}
-	b.records = nil
-	if w = ask(newServer(t, b).Handler(true), "GET", "/api/v1/records/stats", ""); !strings.Contains(w.Body.String(), `"days":[]`) {
-		t.Errorf("nothing recorded: %s", w.Body)
+	if b.by != records.ByService || !b.filter.Failed {
+		t.Errorf("asked for %q of %+v", b.by, b.filter)
+	}
+	if w = ask(newServer(t, b).Handler(true), "GET", "/api/v1/records/stats?by=colour", ""); w.Code != 422 {
+		t.Errorf("by colour: %d %s", w.Code, w.Body)
 	}
 }

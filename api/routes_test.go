@@ -260,7 +260,7 @@ func TestDocumentedShapes(t *testing.T) {
 		{"/api/v1/deploys/1", "", "deploy schemaVersion steps tail"},
 		{"/api/v1/services/ocr/releases", "", "releases schemaVersion service"},
 		{"/api/v1/records/0193", "", "record schemaVersion"},
-		{"/api/v1/records/stats", "", "bytes days ledger records schemaVersion services warnings"},
+		{"/api/v1/records/stats", "", "bytes days duration_ms ends errors first_byte_ms groups ledger records request_bytes response_bytes schemaVersion services statuses warnings"},
 		{"/api/v1/version", "", "api commit data_dir gateway go keeper_protocol pid schemaVersion started_at version"},
 		{"/healthz", "", "schemaVersion status"},
 	} {

@@ -100,16 +100,46 @@ type RecordMessageFull struct {
 	Parts   []RecordPart  `json:"parts,omitempty" doc:"Of a multipart body"`
 }
 
-// RecordStats is the document of `GET /api/v1/records/stats`: what is kept, and what the recorder has accounted for
-// in all runs of the daemon. Bytes are those of all bodies that passed, kept or not.
+// RecordStats is the document of `GET /api/v1/records/stats`: the sums of what is selected, and what the recorder has
+// accounted for since the daemon started. Bytes are those of all bodies that passed, kept or not.
 type RecordStats struct {
-	SchemaVersion int              `json:"schemaVersion" enum:"1"`
-	Records       int64            `json:"records"`
-	Bytes         int64            `json:"bytes"`
-	Days          []RecordDay      `json:"days" doc:"Oldest first; days without records are left out"`
-	Services      map[string]int64 `json:"services" doc:"Records by service"`
-	Warnings      []string         `json:"warnings" doc:"Day files that could not be read"`
-	Ledger        records.Ledger   `json:"ledger"`
+	SchemaVersion int   `json:"schemaVersion" enum:"1"`
+	Records       int64 `json:"records"`
+	Bytes         int64 `json:"bytes"`
+	RecordSum
+	Days     []RecordDay      `json:"days" doc:"Oldest first; days without records are left out"`
+	Services map[string]int64 `json:"services" doc:"Records by service"`
+	Statuses map[int]int64    `json:"statuses" doc:"Records by status; 0 is no answer"`
+	Ends     map[string]int64 `json:"ends" doc:"Records by how they ended"`
+	By       string           `json:"by,omitempty" doc:"What groups are of"`
+	Groups   []RecordGroup    `json:"groups" doc:"The largest first; hours, days and statuses in their order"`
+	Warnings []string         `json:"warnings" doc:"Day files that could not be read, and what was not counted"`
+	Ledger   records.Ledger   `json:"ledger"`
+}
+
+// RecordSum is what is counted of some records.
+type RecordSum struct {
+	Errors        int64       `json:"errors" doc:"No answer, or a status of 400 and above"`
+	RequestBytes  int64       `json:"request_bytes"`
+	ResponseBytes int64       `json:"response_bytes"`
+	Duration      Percentiles `json:"duration_ms"`
+	FirstByte     Percentiles `json:"first_byte_ms" doc:"Of those that got an answer"`
+}
+
+// Percentiles are milliseconds, within 1.6 %; max is exact.
+type Percentiles struct {
+	P50 float64 `json:"p50"`
+	P90 float64 `json:"p90"`
+	P95 float64 `json:"p95"`
+	P99 float64 `json:"p99"`
+	Max float64 `json:"max"`
+}
+
+// RecordGroup sums up the records with one key.
+type RecordGroup struct {
+	Key     string `json:"key"`
+	Records int64  `json:"records"`
+	RecordSum
 }
 
 // RecordDay is one day, in UTC.

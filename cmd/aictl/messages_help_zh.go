@@ -80,10 +80,8 @@ func helpZH() map[string]string {
 		"Slow answers as JSON":                    "以 JSON 列出慢的应答",
 		"Show one record with headers and bodies": "查看一条记录的标头和正文",
 		"Show one record: how it went, and both sides with headers and bodies. JSON is indented; of what is no text the\nfirst bytes are shown. --body writes one side's body to stdout exactly as it was.": "查看一条记录：经过，以及两侧的标头和正文。JSON 会缩进；非文本只显示开头的字节。\n--body 把一侧的正文原样写到标准输出。",
-		"Save the image that was sent":                             "保存当时发送的图片",
-		"Show how much is recorded, and whether anything was lost": "查看记录了多少，以及有无丢失",
-		"Show what is kept on disk by day, and the recorder's ledger of all runs: every exchange that was accepted is\nrecorded, in flight, or dropped for a reason that is counted.": "按天查看磁盘上的记录，以及历次运行的总账目：每次接收的交换要么已记录，\n要么进行中，要么因某个计数的原因被丢弃。",
-		"As JSON, for monitoring": "以 JSON 供监控使用",
+		"Save the image that was sent": "保存当时发送的图片",
+		"As JSON, for monitoring":      "以 JSON 供监控使用",
 
 		"Check what this machine needs to run services": "检查本机运行服务所需的条件",
 		"Check what this machine needs to run services: Python, uv, Node, Git, addresses and ports, the data directory,\nroom on the disk, open files, which limits can be enforced, the clock, and the daemon. Whatever is missing comes with the way to\nmend it. A failed check exits 1.": "检查本机运行服务所需的条件：Python、uv、Node、Git、地址与端口、数据目录、磁盘空间、\n打开文件数、能强制哪些上限、时钟和守护进程。缺什么都会说明如何补救。检查失败退出码为 1。",

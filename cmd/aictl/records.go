@@ -1,9 +1,7 @@
 package main
 
 import (
-	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -123,61 +121,3 @@ func (a *app) endCell(end string) cell {
 }
 
 func milliseconds(ms float64) time.Duration { return time.Duration(ms * float64(time.Millisecond)) }
-
-func (a *app) recordsStatsCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "stats",
-		Short: a.t("Show how much is recorded, and whether anything was lost"),
-		Long: a.t(`Show what is kept on disk by day, and the recorder's ledger of all runs: every exchange that was accepted is
-recorded, in flight, or dropped for a reason that is counted.`),
-		Example: a.examples(a.t("As JSON, for monitoring"), "aictl records stats -o json"),
-		Args:    a.args(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			client, err := a.connect()
-			if err != nil {
-				return err
-			}
-			stats, err := client.RecordStats(cmd.Context())
-			if err != nil {
-				return err
-			}
-			return a.document(stats, func() error { return a.printStats(stats) })
-		},
-	}
-}
-
-func (a *app) printStats(s api.RecordStats) error {
-	t := newTable(column{title: a.t("DAY")}, column{title: a.t("RECORDS"), right: true}, column{title: a.t("SIZE"), right: true})
-	for _, d := range s.Days {
-		t.row(d.Day, strconv.FormatInt(d.Records, 10), humanSize(d.Bytes))
-	}
-	t.row(cell{a.t("total"), bold}, cell{strconv.FormatInt(s.Records, 10), bold}, cell{humanSize(s.Bytes), bold})
-	if err := t.render(a.out, a.wide()); err != nil {
-		return err
-	}
-	l := s.Ledger
-	line := a.t("in all: %d accepted, %d recorded, %d in flight", l.Accepted, l.Recorded, l.InFlight)
-	if l.NoBody > 0 {
-		line += ", " + a.t("%d without bodies", l.NoBody)
-	}
-	dropped := a.out.paint(green, a.t("none lost"))
-	if lost := reasons(l.Dropped); lost != "" {
-		dropped = a.out.paint(red, a.t("lost: %s", lost))
-	}
-	if refused := reasons(l.Refused); refused != "" {
-		dropped += "; " + a.out.paint(yellow, a.t("answered 503: %s", refused))
-	}
-	_, err := fmt.Fprintf(a.out, "\n%s; %s\n", line, dropped)
-	return err
-}
-
-// reasons lists the counts that are not 0.
-func reasons(counts map[string]int64) string {
-	var all []string
-	for reason, n := range counts {
-		if n > 0 {
-			all = append(all, fmt.Sprintf("%s %d", reason, n))
-		}
-	}
-	return strings.Join(sorted(all), ", ")
-}

@@ -176,7 +176,7 @@ func TestAppendAgainChangesNothing(t *testing.T) {
 	xs := series(noon, 70)
 	add(t, a, xs...)
 	add(t, a, xs...)
-	s, err := a.Stats(t.Context(), Filter{})
+	s, err := a.Stats(t.Context(), Filter{}, ByNothing)
 	ok(t, err)
 	if s.Count != 70 {
 		t.Errorf("%d records, want 70", s.Count)
@@ -241,7 +241,7 @@ func TestBadRecordsAreRefusedWhole(t *testing.T) {
 		change(bad)
 		wantErr(t, a.Append([]*Exchange{exchange(noon, 1), bad}), ErrBadRecord, name)
 	}
-	s, err := a.Stats(t.Context(), Filter{})
+	s, err := a.Stats(t.Context(), Filter{}, ByNothing)
 	ok(t, err)
 	if s.Count != 0 {
 		t.Errorf("%d records of refused batches were kept", s.Count)

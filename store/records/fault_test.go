@@ -25,7 +25,7 @@ func wantErr(t testing.TB, err, kind error, what string) {
 
 func count(t testing.TB, a *Archive) int64 {
 	t.Helper()
-	s, err := a.Stats(context.Background(), Filter{})
+	s, err := a.Stats(context.Background(), Filter{}, ByNothing)
 	ok(t, err)
 	if len(s.Warnings) > 0 {
 		t.Fatalf("warnings: %v", s.Warnings)
@@ -220,7 +220,7 @@ func TestConcurrentReadersAndSweeps(t *testing.T) {
 	}
 	close(done)
 	readers.Wait()
-	s, err := a.Stats(t.Context(), Filter{Since: noon})
+	s, err := a.Stats(t.Context(), Filter{Since: noon}, ByNothing)
 	ok(t, err)
 	if s.Count != 600 {
 		t.Errorf("%d records, want 600", s.Count)

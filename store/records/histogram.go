@@ -47,6 +47,14 @@ func (h *histogram) addMany(bucket, n, largest int64) {
 	h.buckets[bucket] += n
 }
 
+func (h *histogram) merge(o *histogram) {
+	for i, n := range o.buckets {
+		if n > 0 {
+			h.addMany(int64(i), n, o.max)
+		}
+	}
+}
+
 func (h *histogram) percentiles() Percentiles {
 	return Percentiles{P50: h.at(50), P90: h.at(90), P95: h.at(95), P99: h.at(99), Max: micros(h.max)}
 }

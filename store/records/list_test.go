@@ -107,7 +107,7 @@ func TestFilters(t *testing.T) {
 		if got != tc.want || page.Next != "" || len(page.Warnings) > 0 {
 			t.Errorf("%s: got %q, want %q (next %q, warnings %v)", name, got, tc.want, page.Next, page.Warnings)
 		}
-		s, err := a.Stats(t.Context(), tc.f)
+		s, err := a.Stats(t.Context(), tc.f, ByNothing)
 		ok(t, err)
 		if s.Count != int64(len(tc.want)) {
 			t.Errorf("%s: stats count %d, want %d", name, s.Count, len(tc.want))
@@ -136,7 +136,7 @@ func TestLookupsOverManyTransactions(t *testing.T) {
 			if (f.Session != "") != strings.HasPrefix(key, "s") {
 				continue
 			}
-			s, err := a.Stats(t.Context(), f)
+			s, err := a.Stats(t.Context(), f, ByNothing)
 			ok(t, err)
 			if s.Count != int64(n) && key != fmt.Sprintf("%032x", 901) {
 				t.Errorf("%s: found %d of %d", key, s.Count, n)
@@ -182,7 +182,7 @@ func TestStats(t *testing.T) {
 	}
 	xs[0].Status, xs[0].End, xs[0].FirstByte = 0, EndClientAbort, 0
 	add(t, a, xs...)
-	s, err := a.Stats(t.Context(), Filter{})
+	s, err := a.Stats(t.Context(), Filter{}, ByNothing)
 	ok(t, err)
 	if s.Count != 100 || s.RequestBytes != 1000 || s.ResponseBytes != 2000 || s.ByStatus[200] != 99 || s.ByEnd[EndClientAbort] != 1 ||
 		s.ByService["ocr"] != 100 || !s.First.Equal(noon) || !s.Last.Equal(noon.Add(99*time.Second)) {
