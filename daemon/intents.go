@@ -23,14 +23,16 @@ func (d *Daemon) openJournal() *intents.Journal {
 	return journal
 }
 
-// stored reports whether there is a record, damaged or not.
-func (d *Daemon) stored(ctx context.Context, id string) (bool, error) {
-	_, err := d.archive.Get(ctx, id)
+// stored returns how a record ended, "" when there is none. A damaged one is there, too.
+func (d *Daemon) stored(ctx context.Context, id string) (records.End, error) {
+	x, err := d.archive.Get(ctx, id)
 	switch {
-	case err == nil, errors.Is(err, records.ErrCorrupt):
-		return true, nil
+	case err == nil:
+		return x.End, nil
+	case errors.Is(err, records.ErrCorrupt):
+		return records.EndComplete, nil
 	case errors.Is(err, records.ErrNotFound):
-		return false, nil
+		return "", nil
 	}
-	return false, err
+	return "", err
 }

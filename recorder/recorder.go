@@ -66,8 +66,8 @@ type Options struct {
 
 	// Journal lists what is accepted, so that it is known after a crash; nil: nothing is listed, and the ledger begins anew.
 	Journal *intents.Journal
-	// Stored reports whether the store has a record; needed with a Journal.
-	Stored func(ctx context.Context, id string) (bool, error)
+	// Stored returns how a record ended that the store has, "" when it has none; needed with a Journal.
+	Stored func(ctx context.Context, id string) (records.End, error)
 }
 
 func (o Options) withDefaults() Options {

@@ -59,33 +59,43 @@ func (r *Recorder) recoverEnded(ctx context.Context) (busy int, err error) {
 }
 
 func (r *Recorder) recoverOne(ctx context.Context, e *intents.Ended) error {
-	outcomes, lost, err := r.fates(ctx, e.Open)
+	outcomes, err := r.fates(ctx, e.Open)
 	if err != nil {
 		return errors.Join(err, e.Leave())
 	}
 	if len(e.Open) > 0 {
-		r.opt.Logger.Warn("a daemon was killed with requests under way", "open", len(e.Open), "recorded", len(e.Open)-lost, "lost", lost)
+		recorded := 0
+		for _, o := range outcomes {
+			if o == intents.Recorded {
+				recorded++
+			}
+		}
+		r.opt.Logger.Warn("a daemon was killed with requests under way", "recorded", recorded, "lost", len(outcomes)-recorded)
 	}
 	return e.Settle(outcomes)
 }
 
 // fates finds out what became of intents, and returns once the lost ones have their records.
-func (r *Recorder) fates(ctx context.Context, open []intents.Intent) (outcomes []intents.Outcome, lost int, err error) {
+func (r *Recorder) fates(ctx context.Context, open []intents.Intent) (outcomes []intents.Outcome, err error) {
 	outcomes = make([]intents.Outcome, len(open))
+	lost := 0
 	written := make(chan error, len(open))
 	for i, in := range open {
-		stored, err := r.opt.Stored(ctx, in.ID.String())
+		end, err := r.opt.Stored(ctx, in.ID.String())
 		if err != nil {
-			return nil, 0, fmt.Errorf("look for record %s: %w", in.ID, err)
+			return nil, fmt.Errorf("look for record %s: %w", in.ID, err)
 		}
-		if stored {
+		if end != "" && end != records.EndLost {
+			continue
+		}
+		outcomes[i] = DropCrash
+		if end == records.EndLost { // written by an attempt before this one
 			continue
 		}
 		lost++
-		outcomes[i] = DropCrash
 		it := &item{x: lostRecord(in), service: r.service(in.Service), policy: defaultPolicy, settled: written}
 		if !r.queue.push(it) {
-			return nil, 0, fmt.Errorf("write record %s of a lost exchange: the recorder has ended", in.ID)
+			return nil, fmt.Errorf("write record %s of a lost exchange: the recorder has ended", in.ID)
 		}
 	}
 	for range lost {
@@ -93,10 +103,10 @@ func (r *Recorder) fates(ctx context.Context, open []intents.Intent) (outcomes [
 		case writeErr := <-written:
 			err = errors.Join(err, writeErr)
 		case <-ctx.Done():
-			return nil, 0, ctx.Err()
+			return nil, ctx.Err()
 		}
 	}
-	return outcomes, lost, err
+	return outcomes, err
 }
 
 func lostRecord(in intents.Intent) *records.Exchange {

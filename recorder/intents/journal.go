@@ -114,8 +114,8 @@ func (j *Journal) settle(all []Settled) {
 			s.Entry.slot.unlink(s.Entry)
 		}
 		if s.Entry.counted {
-			j.unlisted[s.Entry.Service]--
 			j.append(kindCounted, appendText(append(j.begin(), outcomeByte(s.Outcome)), s.Entry.Service, maxText))
+			j.unlisted[s.Entry.Service]-- // now, since a segment may just have begun with the ledger without it
 		}
 		settle(j.account(s.Entry.Service), s.Outcome)
 	}
