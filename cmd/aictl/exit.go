@@ -10,16 +10,17 @@ import (
 
 // The exit codes, as documented in docs/cli.md.
 const (
-	exitOK          = 0
-	exitFailed      = 1
-	exitUsage       = 2
-	exitNotRunning  = 3 // `status NAME`, and it is not running
-	exitDenied      = 4
-	exitUnreachable = 5
-	exitNotFound    = 6
-	exitConflict    = 7
-	exitTimeout     = 124
-	exitInterrupted = 130
+	exitOK           = 0
+	exitFailed       = 1
+	exitUsage        = 2
+	exitNotRunning   = 3 // `status NAME`, and it is not running
+	exitDenied       = 4
+	exitUnreachable  = 5
+	exitNotFound     = 6
+	exitConflict     = 7
+	exitIncomparable = 8 // `records diff`, and there was nothing to compare
+	exitTimeout      = 124
+	exitInterrupted  = 130
 )
 
 // failure is an error with an exit code and advice. A failure without err has been shown already:

@@ -12,6 +12,7 @@ var messagesZH = sync.OnceValue(func() map[string]string {
 	for _, part := range []map[string]string{runtimeZH(), tablesZH(), helpZH(), serverHelpZH(), flagsZH(), eventsZH(), jobsZH(), configZH(), topZH(), upgradeZH(), sinksZH(), doctorZH(), limitsZH(), findingZH()} {
 		maps.Copy(all, part)
 	}
+	maps.Copy(all, replayZH())
 	maps.Copy(all, routesZH())
 	maps.Copy(all, streamsZH())
 	return all
