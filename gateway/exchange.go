@@ -56,6 +56,7 @@ type exchange struct {
 	duplex   bool          // the answer began before the request was over
 	lot      lot
 	copied   *shadowed // x is the copy of a request
+	cached   bool      // answered by the cache
 	finished bool
 	marks    [2]string // record and instance, as they stand in the answer's header
 	glances  int       // of the watch; under load.mu
@@ -213,7 +214,9 @@ func (x *exchange) finish() {
 	}
 	if x.copied == nil {
 		x.count()
-		x.noteTurn()
+		if !x.cached {
+			x.noteTurn()
+		}
 		x.tally()
 	}
 	x.leave()
@@ -233,7 +236,7 @@ func (x *exchange) record() *records.Exchange {
 	if x.queued > 0 {
 		x.tag("queue_ms", strconv.FormatInt(x.queued.Milliseconds(), 10))
 	}
-	e.Tags = x.tags
+	e.Tags, e.Cached = x.tags, x.cached
 	e.Request, e.Response = x.messages()
 	x.addTrailers(e)
 	e.Request.Header = x.r.Header

@@ -121,6 +121,7 @@ func (g *Gateway) SetRoute(r Route) error {
 	before := g.table.find(r.Service)
 	rt.addCanary(before, g.loadOf)
 	rt.addShadow(before, g)
+	rt.addCache(before)
 	g.swap(r.Service, rt)
 	if err = errors.Join(err, g.table.calls.set(r.Service, r.Gateway.GRPCServices)); err != nil {
 		return fmt.Errorf("set route: %w", err)
@@ -235,9 +236,14 @@ func (x *exchange) serve() {
 		x.deny()
 		return
 	}
-	switch {
-	case !x.allowed(): // and answered
-	case x.seated(): // or answered
+	if !x.allowed() {
+		return // and answered
+	}
+	done, keep := x.answeredByCache()
+	if keep != nil {
+		defer keep()
+	}
+	if !done && x.seated() { // or answered
 		x.forward()
 	}
 }

@@ -8,7 +8,7 @@ import (
 // table holds the routes in force. A change costs the same however many there are: at a start of a thousand services
 // each of them changes its route several times.
 type table struct {
-	routes  sync.Map        // *route by service
+	routes  sync.Map // *route by service
 	calls   calls
 	named   map[string]int  // by how many targets of routes an instance is named; guarded by the gateway's lock
 	leaving map[string]bool // instances that no route names and that were busy when last looked at; likewise
@@ -33,6 +33,9 @@ type route struct {
 	next    atomic.Uint32
 	trial   *trial // nil without a canary
 	shade   *shade // nil without a shadow
+	cache   *cache // nil without one
+
+	cacheRules cacheRules
 }
 
 func newRoute(r Route, s *service, loadOf func(instance string) *load) *route {
