@@ -77,6 +77,7 @@ func (m *Manifest) faults() []Fault {
 	m.Hooks.check(&c)
 	m.Record.check(&c)
 	m.Gateway.check(&c)
+	m.Verify.check(&c)
 	m.Gateway.checkRoutes(&c, m.Name)
 	m.Python.check(&c)
 	return c.faults
@@ -138,7 +139,7 @@ func (r Record) check(c *checker) {
 	}
 	for i, entry := range r.Redact {
 		if !validRedact(entry) {
-			c.fault(fmt.Sprintf("record.redact[%d]", i), "%q is neither a JSON path (write $.user.phone, $.items[*].name) nor header:NAME", clip(entry))
+			c.fault(fmt.Sprintf("record.redact[%d]", i), "%q is neither a JSON path (write $.user.phone, $.items[*].name) nor header:NAME nor query:NAME", clip(entry))
 		}
 	}
 	if r.Session != "" && !validSession(r.Session) {
@@ -149,6 +150,9 @@ func (r Record) check(c *checker) {
 func validRedact(entry string) bool {
 	if name, ok := strings.CutPrefix(entry, "header:"); ok {
 		return tokenRE.MatchString(name)
+	}
+	if name, ok := strings.CutPrefix(entry, "query:"); ok {
+		return name != "" && !strings.ContainsAny(name, "&=# ")
 	}
 	return pathRE.MatchString(entry)
 }

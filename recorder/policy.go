@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/textproto"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -116,6 +117,7 @@ func (p *policy) apply(x *records.Exchange) error {
 		x.Session = p.sessionOf(x)
 	}
 	x.Query = p.maskQuery(x.Query)
+	x.Error = p.maskError(x.Error)
 	p.maskHeaders(x.Request.Header)
 	p.maskHeaders(x.Response.Header)
 	p.maskHeaders(x.Request.Trailer)
@@ -165,6 +167,7 @@ func digest(v string) string {
 
 // maskHeaders masks in place: the recorder owns the exchange.
 func (p *policy) maskHeaders(h http.Header) {
+	p.maskAddresses(h)
 	for _, name := range p.headers {
 		if values := h[name]; len(values) > 0 {
 			masked := make([]string, len(values))
@@ -176,6 +179,43 @@ func (p *policy) maskHeaders(h http.Header) {
 	}
 }
 
+// addressHeaders carry addresses, whose queries may be this or another request's.
+var addressHeaders = []string{"Referer", "Location", "Content-Location"}
+
+// maskAddresses masks the parameters of addresses in a header in place.
+func (p *policy) maskAddresses(h http.Header) {
+	if len(p.params) == 0 {
+		return
+	}
+	for _, name := range addressHeaders {
+		values := h[name]
+		if !slices.ContainsFunc(values, func(v string) bool { return strings.Contains(v, "?") }) {
+			continue
+		}
+		masked := make([]string, len(values))
+		for i, v := range values {
+			before, query, _ := strings.Cut(v, "?")
+			query, fragment, _ := strings.Cut(query, "#")
+			if masked[i] = before + "?" + p.maskQuery(query); fragment != "" {
+				masked[i] += "#" + fragment
+			}
+		}
+		h[name] = masked
+	}
+}
+
+// quoted is a piece of an answer within the text of an error.
+var quoted = regexp.MustCompile(`"(?:[^"\\]|\\.)*"?`)
+
+// maskError takes the quotations out of an error's text when something of the service's bodies or queries is hidden: an answer that is
+// not HTTP is quoted in what the transport says about it.
+func (p *policy) maskError(text string) string {
+	if len(p.paths) == 0 && len(p.params) == 0 || !strings.Contains(text, `"`) {
+		return text
+	}
+	return quoted.ReplaceAllLiteralString(text, `"`+Masked+`"`)
+}
+
 // maskQuery keeps the query's bytes and order, except for the values of masked parameters. The name "*" stands for all.
 func (p *policy) maskQuery(query string) string {
 	if query == "" || len(p.params) == 0 {
@@ -183,11 +223,18 @@ func (p *policy) maskQuery(query string) string {
 	}
 	pairs := strings.Split(query, "&")
 	for i, pair := range pairs {
-		raw, _, _ := strings.Cut(pair, "=")
-		name, err := url.QueryUnescape(raw)
-		if err != nil || slices.Contains(p.params, name) || slices.Contains(p.params, "*") {
-			pairs[i] = raw + "=" + url.QueryEscape(Masked)
+		for part := range strings.SplitSeq(pair, ";") { // which some servers still take for &
+			if raw, _, _ := strings.Cut(part, "="); p.hidesParam(raw) {
+				first, _, _ := strings.Cut(pair, "=")
+				pairs[i] = first + "=" + url.QueryEscape(Masked)
+				break
+			}
 		}
 	}
 	return strings.Join(pairs, "&")
+}
+
+func (p *policy) hidesParam(raw string) bool {
+	name, err := url.QueryUnescape(raw)
+	return err != nil || slices.Contains(p.params, name) || slices.Contains(p.params, "*")
 }
