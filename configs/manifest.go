@@ -53,6 +53,7 @@ type Manifest struct {
 	Hooks    Hooks             `yaml:"hooks,omitempty" json:"hooks"`
 	Record   Record            `yaml:"record" json:"record"`
 	Gateway  Gateway           `yaml:"gateway" json:"gateway"`
+	Verify   Verify            `yaml:"verify,omitempty" json:"verify,omitzero"`
 	Python   Python            `yaml:"python,omitempty" json:"python"`
 }
 

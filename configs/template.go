@@ -117,6 +117,16 @@ record:                 # request/response pairs; "record: off" for none
 #     paths: [/predict, "/embed/*"]
 #     vary: [X-Tenant]  # headers that the answer depends on
 
+# verify:               # before a deploy goes live, it answers recorded requests as the live release does
+#   replay: 200         # the last so many that can be sent; they reach the candidate twice
+#   max_diff: 1%        # of the requests may differ; none when left out
+#   path: /predict      # only these, a glob
+#   methods: [GET, POST]
+#   ignore: ["$.meta", "header.ETag"]   # what does not count
+#   unordered: ["$.items"]              # lists whose order does not count
+#   tolerance: 0.001    # of numbers, relative above 1
+#   live: false         # true: ask the live release again instead of taking recorded answers
+
 # python:
 #   version: "3.12"
 #   requirements: requirements.txt   # in subdir
