@@ -39,3 +39,18 @@ func (c *Client) SetShadow(ctx context.Context, service string, req ShadowReques
 func (c *Client) StopShadow(ctx context.Context, service string) (out ShadowDocument, err error) {
 	return out, c.call(ctx, http.MethodPost, servicePath(service)+"/shadow/stop", nil, nil, &out)
 }
+
+// Caches tells of the caches of all services that have one.
+func (c *Client) Caches(ctx context.Context) (out CacheList, err error) {
+	return out, c.call(ctx, http.MethodGet, Prefix+"/caches", nil, nil, &out)
+}
+
+// Cache tells of a service's cache.
+func (c *Client) Cache(ctx context.Context, service string) (out CacheDocument, err error) {
+	return out, c.call(ctx, http.MethodGet, servicePath(service)+"/cache", nil, nil, &out)
+}
+
+// ClearCache empties a service's cache.
+func (c *Client) ClearCache(ctx context.Context, service string) (out CacheDocument, err error) {
+	return out, c.call(ctx, http.MethodPost, servicePath(service)+"/cache/clear", nil, nil, &out)
+}

@@ -75,5 +75,12 @@ func (counters) ShadowStats() map[string]gateway.ShadowStats {
 // trialRoutes are the calls about canaries and shadows.
 var trialRoutes = []string{
 	"GET /api/v1/services/{name}/canary", "POST /api/v1/services/{name}/canary", "POST /api/v1/services/{name}/canary/promote", "POST /api/v1/services/{name}/canary/stop",
+	"GET /api/v1/caches", "GET /api/v1/services/{name}/cache", "POST /api/v1/services/{name}/cache/clear",
 	"GET /api/v1/services/{name}/shadow", "POST /api/v1/services/{name}/shadow", "POST /api/v1/services/{name}/shadow/stop",
 }
+
+func (counters) CacheStats() map[string]gateway.CacheStats {
+	return map[string]gateway.CacheStats{"ocr": {Hits: 500, Misses: 500, Half: 300, Double: 900, Entries: 3, Bytes: 9000, MaxBytes: 10000, Evicted: 7, Bypassed: map[string]int64{"status": 2}}}
+}
+
+func (counters) ClearCache(service string) bool { return service == "ocr" }

@@ -29,6 +29,7 @@ type Trials interface {
 type Counters interface {
 	CanaryStats(service string) (stats gateway.CanaryStats, ok bool)
 	ShadowStats() map[string]gateway.ShadowStats
+	Caches
 }
 
 // nothingCounted is a gateway that has counted nothing.

@@ -102,6 +102,7 @@ func (m *meter) Collect(ch chan<- prometheus.Metric) {
 	}
 	gauge(ch, descScrape, 1)
 	collectServices(ch, views)
+	collectRoutes(ch, m.server.deps.Gateway, views)
 }
 
 func collectServices(ch chan<- prometheus.Metric, views []services.View) {

@@ -29,6 +29,9 @@ func (s *Server) routes() {
 	get(s, "/services/{name}/shadow", services, "getShadow", "Where copies of a service's requests go, and what came of them", s.getShadow)
 	post(s, "/services/{name}/shadow", services, "setShadow", "Send copies of a service's requests elsewhere, or change how many", http.StatusOK, s.setShadow)
 	post(s, "/services/{name}/shadow/stop", services, "stopShadow", "End the copies of a service's requests", http.StatusOK, s.stopShadow)
+	get(s, "/caches", services, "listCaches", "The answers that the gateway keeps, service by service", s.listCaches)
+	get(s, "/services/{name}/cache", services, "getCache", "The answers that the gateway keeps of a service, and what another size would do", s.getCache)
+	post(s, "/services/{name}/cache/clear", services, "clearCache", "Forget the answers that the gateway keeps of a service", http.StatusOK, s.clearCache)
 	post(s, "/actions", services, "act", "Start, stop, restart, remove, signal or scale many services, in parallel", http.StatusOK, s.act)
 
 	get(s, "/deploys", deploys, "listDeploys", "Deploys, newest first", s.listDeploys)
