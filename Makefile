@@ -19,7 +19,7 @@ export CGO_ENABLED = 1
 STATICCHECK := $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 .DEFAULT_GOAL := build
-.PHONY: build demo test lint unit-tests examples-tests e2e bench install uninstall setup clean
+.PHONY: build demo test lint unit-tests examples-tests e2e bench install uninstall setup setup-test clean
 
 build:
 	$(GO) build -trimpath -tags nomsgpack -ldflags '$(LDFLAGS)' -o bin/aictl ./cmd/aictl
@@ -28,10 +28,13 @@ demo: setup build
 	bin/aictl demo
 
 # Quick checks first. The end-to-end run comes before the unit tests, whose closing lines end the output.
-test: setup build lint examples-tests e2e unit-tests
+test: setup-test build lint examples-tests e2e unit-tests
 
 setup:
 	@scripts/setup.sh
+
+setup-test:
+	@scripts/setup.sh --test
 
 lint:
 	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \

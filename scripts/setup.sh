@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Checks that this machine can build, test and show aictl, and mends what it may: as root on Debian missing packages are
-# installed, otherwise they are named. With --bench the programs that aictl is measured against are set up, too.
+# installed, otherwise they are named. With --test the servers that tests start are set up, too, with --bench the programs
+# that aictl is measured against.
 set -euo pipefail
 
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/aictl-bench"
@@ -40,6 +41,16 @@ check_build_tools() {
   need nodejs Node has node
   need npm npm has npm
   need systemd systemd-analyze has systemd-analyze
+}
+
+# has_server finds programs that Debian keeps out of PATH.
+has_server() { command -v "$1" || ls /usr/lib/postgresql/*/bin/"$1"; }
+
+check_test_tools() {
+  need postgresql PostgreSQL has_server initdb
+  need mariadb-server MariaDB has mariadb-install-db
+  need nginx-light nginx has nginx
+  need caddy Caddy has caddy
 }
 
 check_bench_tools() {
@@ -84,9 +95,10 @@ install_pm2() {
 }
 
 check_build_tools
-if [ "${1:-}" = --bench ]; then
-  check_bench_tools
-fi
+case "${1:-}" in
+--test) check_test_tools ;;
+--bench) check_bench_tools ;;
+esac
 mend
 if [ "${1:-}" = --bench ]; then
   install_pm2
