@@ -156,6 +156,9 @@ func wishKey(id int64) string { return fmt.Sprintf("internal.deploy.%d", id) }
 // A name that another source's service has is store.ErrConflict.
 func (d *Deployer) Submit(ctx context.Context, req Request) (store.Deploy, error) {
 	src, err := checkRequest(&req)
+	if err == nil {
+		err = req.Verify.check()
+	}
 	if err == nil && req.Verify != nil && d.Gate == nil {
 		err = ErrNoGate
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"aictl/configs"
 	"aictl/store"
 )
 
@@ -22,7 +23,7 @@ func TestGateSeesTheCandidateBeforeTheSwitch(t *testing.T) {
 		}
 	}).run()
 	o := newOrigin(t, plain(""))
-	row := r.ended(r.submit(Request{Source: o.source(), Verify: &Verify{Replay: 10, MaxChanged: 0.1}}).ID)
+	row := r.ended(r.submit(Request{Source: o.source(), Verify: &Verify{Replay: ptr(10), MaxDiff: ptr(0.1)}}).ID)
 	if row.State != store.DeployLive || seen.Release != row.Release || seen.Live != "" || len(seen.Started) != 1 || seen.Started[0].Port == 0 || seen.Verify.Replay != 10 {
 		t.Fatalf("%+v, the gate saw %+v", row, seen)
 	}
@@ -47,7 +48,7 @@ func TestGateKeepsTheOldReleaseLive(t *testing.T) {
 	o := newOrigin(t, plain(""))
 	first := r.ended(r.submit(Request{Source: o.source()}).ID)
 	o.commit(map[string]string{"x": "y"})
-	row := r.ended(r.submit(Request{Source: o.source(), Verify: &Verify{Replay: 10}}).ID)
+	row := r.ended(r.submit(Request{Source: o.source(), Verify: &Verify{Replay: ptr(10)}}).ID)
 	if row.State != store.DeployFailed || row.FailedStep != StepVerify || !strings.Contains(row.Error, "not let through: 4 of 10 answers differ") {
 		t.Fatalf("%+v", row)
 	}
@@ -65,7 +66,48 @@ func TestVerifyWithoutGateIsRefused(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	o := newOrigin(t, plain(""))
-	if _, err := r.Submit(t.Context(), Request{Source: o.source(), Verify: &Verify{Replay: 1}}); !errors.Is(err, ErrNoGate) {
+	if _, err := r.Submit(t.Context(), Request{Source: o.source(), Verify: &Verify{Replay: ptr(1)}}); !errors.Is(err, ErrNoGate) {
 		t.Errorf("error %v", err)
+	}
+}
+
+func ptr[T any](v T) *T { return &v }
+
+func TestManifestAsksForVerification(t *testing.T) {
+	t.Parallel()
+	var seen []configs.Verify
+	r := newRig(t, func(d *Deps) {
+		d.Gate = func(_ context.Context, in GateInput) (string, error) {
+			seen = append(seen, in.Verify)
+			return "fine", nil
+		}
+	}).run()
+	o := newOrigin(t, plain("verify: {replay: 50, max_diff: 1%, ignore: [$.at]}\n"))
+	first := r.ended(r.submit(Request{Source: o.source()}).ID)
+	o.commit(map[string]string{"x": "y"})
+	second := r.ended(r.submit(Request{Source: o.source(), Verify: &Verify{Replay: ptr(5), Live: ptr(true), Path: "/p*", Methods: []string{"GET"}, MaxDiff: ptr(0.5)}}).ID)
+	o.commit(map[string]string{"x": "z"})
+	off := r.ended(r.submit(Request{Source: o.source(), Verify: &Verify{Replay: ptr(0)}}).ID)
+	back, err := r.Rollback(t.Context(), off.Service, "", "", "")
+	must(t, err)
+	back = r.ended(back.ID)
+	if len(seen) != 2 {
+		t.Fatalf("the gate was asked %d times", len(seen))
+	}
+	if v := seen[0]; v.Replay != 50 || v.MaxDiff != 0.01 || v.Live || len(v.Ignore) != 1 {
+		t.Errorf("by the manifest: %+v", v)
+	}
+	if v := seen[1]; v.Replay != 5 || v.MaxDiff != 0.5 || !v.Live || v.Path != "/p*" || len(v.Methods) != 1 || len(v.Ignore) != 1 {
+		t.Errorf("by the request: %+v", v)
+	}
+	for _, row := range []store.Deploy{first, second, off, back} {
+		if row.State != store.DeployLive {
+			t.Errorf("%+v", row)
+		}
+	}
+	for _, v := range []*Verify{{Replay: ptr(-1)}, {MaxDiff: ptr(1.5)}} {
+		if _, err := r.Submit(t.Context(), Request{Source: o.source(), Verify: v}); !errors.Is(err, ErrSource) {
+			t.Errorf("%+v: error %v", v, err)
+		}
 	}
 }

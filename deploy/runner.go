@@ -125,7 +125,7 @@ func (r *runner) steps(ctx context.Context) error {
 
 // facts are what is known once the manifest is.
 func (r *runner) facts(ctx context.Context) facts {
-	f := facts{Kind: r.dep.Kind, Strategy: r.manifest.Strategy, Hook: r.manifest.Hooks.Release != "", Verify: r.want.Verify != nil}
+	f := facts{Kind: r.dep.Kind, Strategy: r.manifest.Strategy, Hook: r.manifest.Hooks.Release != "", Verify: r.verification().Replay > 0}
 	if r.manifest.Job() {
 		f.Job, f.Runs = r.manifest.Kind, r.runs()
 	}
