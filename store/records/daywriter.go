@@ -32,7 +32,7 @@ type tailBlock struct {
 }
 
 func openWriter(dir string, d day, c *codec, maxPages int) (*dayWriter, error) {
-	conn, err := sqlite.OpenConn(d.file(dir), sqlite.Options{CacheKiB: 32 << 10, MaxPages: maxPages})
+	conn, err := sqlite.OpenConn(d.file(dir), sqlite.Options{CacheKiB: 32 << 10, Shrinks: true, MaxPages: maxPages})
 	if err != nil {
 		return nil, err
 	}
@@ -63,17 +63,12 @@ func (w *dayWriter) prepare() error {
 	case version == 1:
 		return fmt.Errorf("%w: day file %s has version 1 and could not be converted", ErrCorrupt, w.day)
 	case version == 0:
-		if err := w.create(); err != nil {
+		if err := w.conn.Atomically(func() error { return w.conn.Exec(daySchema) }); err != nil {
 			return err
 		}
 	}
 	w.many, err = w.conn.Prepare(insertRows(rowsPerInsert))
 	return err
-}
-
-// create makes the tables of a new file, whose free pages can be given back.
-func (w *dayWriter) create() error {
-	return errors.Join(w.conn.Exec("PRAGMA auto_vacuum = INCREMENTAL"), w.conn.Atomically(func() error { return w.conn.Exec(daySchema) }))
 }
 
 // exec runs a statement, prepared when it is used for the first time.

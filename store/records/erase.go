@@ -86,10 +86,10 @@ func (a *Archive) eraseIn(ctx context.Context, d day, seqs []int64, e *Erased) e
 		},
 		row: func(to *dayWriter, r *record) error { return to.exec(eraseRow, int64(rowErased), r.id[:]) },
 	}
-	if err := w.do(seqs); err != nil {
+	if err := w.do(ctx, seqs); err != nil {
 		return err
 	}
-	bodies, err := w.finish()
+	bodies, err := w.finish(ctx)
 	e.Records, e.Bodies = e.Records+w.n, e.Bodies+bodies
 	return err
 }

@@ -1,6 +1,7 @@
 package records
 
 import (
+	"context"
 	"database/sql/driver"
 	"errors"
 	"fmt"
@@ -16,14 +17,18 @@ type rewriting struct {
 	d      day
 	change func(*record) (changed bool)
 	row    func(w *dayWriter, r *record) error // brings the row of a changed record up to date; r is as it was before
+	last   func(*dayWriter) error              // within the last transaction; may be nil
 	files  map[string]bool                     // of bodies that records had and may be named by none now
 	texts  map[string]bool                     // of names that may be used by no row now
 	n      int64                               // records changed
 }
 
 // do changes the records numbered seqs, which are sorted.
-func (w *rewriting) do(seqs []int64) error {
+func (w *rewriting) do(ctx context.Context, seqs []int64) error {
 	for len(seqs) > 0 {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		n, err := w.some(seqs)
 		if err != nil {
 			return err
@@ -136,7 +141,7 @@ func (w *dayWriter) replace(first int64, recs []record) error {
 
 // finish takes away what no record of the day names any more: texts and body files. Then it empties the write-ahead log, in which
 // the old pages still stand.
-func (w *rewriting) finish() (bodies int, err error) {
+func (w *rewriting) finish(ctx context.Context) (bodies int, err error) {
 	a := w.a
 	a.taking.Lock()
 	defer a.taking.Unlock()
@@ -145,18 +150,22 @@ func (w *rewriting) finish() (bodies int, err error) {
 			return 0, err
 		}
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.closed {
-		return 0, ErrClosed
-	}
-	to, err := a.writer(w.d)
-	if err == nil {
-		err = w.tidy(to)
-	}
-	if err != nil {
+	if err := a.writing(w.d, w.tidy); err != nil {
 		return 0, err
 	}
+	for more := true; more; {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		if err := a.writing(w.d, func(to *dayWriter) (err error) {
+			more, err = to.shrink()
+			return err
+		}); err != nil {
+			return 0, err
+		}
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	for name := range w.files {
 		removed, err := a.removeBody(name)
 		if err != nil {
@@ -185,21 +194,49 @@ func (w *rewriting) tidy(to *dayWriter) error {
 				return err
 			}
 		}
+		if w.last != nil {
+			return w.last(to)
+		}
 		return nil
 	})
-	return errors.Join(err, to.load(), to.shrink())
+	return errors.Join(err, to.load())
 }
 
-// shrink gives the pages that became free back, and empties the write-ahead log.
-func (w *dayWriter) shrink() error {
-	if err := w.conn.Exec("PRAGMA incremental_vacuum"); err != nil {
-		return err
+// writing gives the writer of a day to f.
+func (a *Archive) writing(d day, f func(*dayWriter) error) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closed {
+		return ErrClosed
+	}
+	w, err := a.writer(d)
+	if err == nil {
+		err = f(w)
+	}
+	return err
+}
+
+// shrinkPages is how many pages are given back at a time: appending waits no longer than that takes.
+const shrinkPages = 2000
+
+// shrink gives some of the pages that became free back, and empties the write-ahead log after the last.
+func (w *dayWriter) shrink() (more bool, err error) {
+	before, err := w.conn.Int("PRAGMA freelist_count")
+	if err != nil {
+		return false, err
+	}
+	if err := w.query(fmt.Sprintf("PRAGMA incremental_vacuum(%d)", shrinkPages), func([]driver.Value) error { return nil }); err != nil {
+		return false, err
+	}
+	left, err := w.conn.Int("PRAGMA freelist_count")
+	if err != nil || left > 0 && left < before {
+		return true, err
 	}
 	busy, err := w.conn.Int("PRAGMA wal_checkpoint(TRUNCATE)") // waits for readers as long as busy_timeout
 	if err == nil && busy != 0 {
 		err = fmt.Errorf("%w for reading, so that old pages stay in its log; try again", ErrBusy)
 	}
-	return err
+	return false, err
 }
 
 // unnamed takes the files that other records of the day name out of those that may go.

@@ -17,8 +17,9 @@ import (
 // Swept says what Sweep removed.
 type Swept struct {
 	Days     []string // "2026-11-21"
+	Records  int64    // of services whose retention is shorter than that of others of the same days
 	Bodies   int      // body files
-	Bytes    int64    // of both
+	Bytes    int64    // of days and bodies
 	Warnings []string // why body files were left
 }
 
@@ -31,7 +32,7 @@ const listBodyFiles = `SELECT name FROM body_files`
 // that no remaining day names. While a remaining day cannot be read, all bodies stay, and a warning says so.
 func (a *Archive) Sweep(ctx context.Context, before time.Time) (Swept, error) {
 	s := Swept{}
-	if err := a.sweepDays(dayOf(before), &s); err != nil {
+	if err := a.sweepDays(ctx, dayOf(before), &s); err != nil {
 		return s, fmt.Errorf("sweep records: %w", err)
 	}
 	if err := a.sweepBodies(ctx, &s); err != nil {
@@ -40,7 +41,7 @@ func (a *Archive) Sweep(ctx context.Context, before time.Time) (Swept, error) {
 	return s, nil
 }
 
-func (a *Archive) sweepDays(limit day, s *Swept) error {
+func (a *Archive) sweepDays(ctx context.Context, limit day, s *Swept) error {
 	all, aside, err := days(a.dir)
 	if err != nil {
 		return err
@@ -49,7 +50,7 @@ func (a *Archive) sweepDays(limit day, s *Swept) error {
 		if d >= limit {
 			continue
 		}
-		n, err := a.removeDay(d)
+		n, err := a.removeDay(ctx, d, time.Now())
 		if err != nil {
 			return err
 		}
@@ -70,7 +71,14 @@ func (a *Archive) sweepDays(limit day, s *Swept) error {
 
 // removeDay lets go of a day's connections and removes its files. No record can slip in between, and one that comes
 // late begins a new file.
-func (a *Archive) removeDay(d day) (size int64, err error) {
+func (a *Archive) removeDay(ctx context.Context, d day, now time.Time) (size int64, err error) {
+	a.taking.Lock()
+	defer a.taking.Unlock()
+	if a.o.Book != nil { // before, so that a crash leaves no sealed day that is missing
+		if err := a.o.Book.TakeRecordDay(ctx, d.String(), now); err != nil {
+			return 0, err
+		}
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.cache.forget(d)

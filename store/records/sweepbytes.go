@@ -13,14 +13,11 @@ import (
 // The newest day stays, however large it is. Bodies that were in use within the last hour go with a later sweep.
 func (a *Archive) SweepBytes(ctx context.Context, most int64) (Swept, error) {
 	s := Swept{}
-	for {
-		size, err := a.size()
-		if err != nil {
-			return s, fmt.Errorf("sweep records: %w", err)
-		}
-		if size <= most {
-			return s, nil
-		}
+	size, err := a.size()
+	if err != nil {
+		return s, fmt.Errorf("sweep records: %w", err)
+	}
+	for size > most {
 		oldest, newest, err := span(a.dir)
 		if err != nil {
 			return s, fmt.Errorf("sweep records: %w", err)
@@ -29,12 +26,14 @@ func (a *Archive) SweepBytes(ctx context.Context, most int64) (Swept, error) {
 			return s, nil
 		}
 		more, err := a.Sweep(ctx, (oldest + 1).begins())
+		size -= more.Bytes
 		s.Days, s.Bodies, s.Bytes = append(s.Days, more.Days...), s.Bodies+more.Bodies, s.Bytes+more.Bytes
 		s.Warnings = append(s.Warnings, more.Warnings...)
 		if err != nil {
 			return s, err
 		}
 	}
+	return s, nil
 }
 
 // span are the first and the last day of which there is a file, one that was set aside included; equal when there is none.

@@ -31,6 +31,8 @@ type Options struct {
 	Conns int
 	// CacheKiB is the page cache of each connection; zero keeps SQLite's default of 2,000 KiB.
 	CacheKiB int
+	// Shrinks makes a new file one whose free pages can be given back by PRAGMA incremental_vacuum.
+	Shrinks bool
 	// MaxPages bounds the file's size in 8 KB pages; tests fill a disk with it. Zero means no bound.
 	MaxPages int
 }
@@ -96,14 +98,19 @@ func dsn(path string, o Options) string {
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + query.Encode()
 }
 
-// connected sets what the DSN has no words for. The page size has to come before WAL, which writes the header.
+// connected sets what the DSN has no words for. The page size and how a file shrinks have to come before WAL,
+// which writes the header.
 func (o Options) connected(c *sqlite3.SQLiteConn) error {
 	pragmas := []string{}
 	if o.CacheKiB > 0 {
 		pragmas = append(pragmas, fmt.Sprintf("PRAGMA cache_size = -%d", o.CacheKiB))
 	}
 	if o.Write {
-		pragmas = append(pragmas, "PRAGMA page_size = 8192", "PRAGMA journal_mode = WAL",
+		pragmas = append(pragmas, "PRAGMA page_size = 8192")
+		if o.Shrinks {
+			pragmas = append(pragmas, "PRAGMA auto_vacuum = INCREMENTAL")
+		}
+		pragmas = append(pragmas, "PRAGMA journal_mode = WAL",
 			"PRAGMA journal_size_limit = 67108864")
 		if o.MaxPages > 0 {
 			pragmas = append(pragmas, fmt.Sprintf("PRAGMA max_page_count = %d", o.MaxPages))
