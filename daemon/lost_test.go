@@ -209,3 +209,32 @@ func TestHandoverLosesNoRequest(t *testing.T) {
 		t.Errorf("%+v for %d answers", l, len(seen))
 	}
 }
+
+// TestAuditUnderKills: with mode audit, each answer that was seen has its whole record, however often the daemon is killed
+// between a commit and its answer.
+func TestAuditUnderKills(t *testing.T) {
+	t.Parallel()
+	r := startRig(t)
+	r.deploy("echo", "", "record: {mode: audit}")
+	w := r.witness("echo", 4)
+	for n := range 5 {
+		enough := w.seen() + 20 + 13*n
+		r.until("requests are answered", func() bool { return w.seen() >= enough })
+		worker := r.worker()
+		r.signal(worker, syscall.SIGKILL)
+		r.until("another daemon answers", func() bool { return r.well() && r.worker() != worker })
+	}
+	seen := w.stop()
+	r.stop()
+	ends := r.ends()
+	for _, id := range seen {
+		if end := ends[id]; end != records.EndComplete {
+			t.Errorf("record %q of an answer that was seen ends with %q", id, end)
+		}
+	}
+	l := r.pastLedger("echo")
+	t.Logf("%d answers seen, %d records; %+v", len(seen), len(ends), l)
+	if l.Accepted != l.Recorded+l.Dropped[intents.Crash] || l.InFlight != 0 {
+		t.Errorf("the ledger does not add up: %+v", l)
+	}
+}
