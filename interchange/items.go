@@ -135,8 +135,9 @@ func nothingMore(dec *json.Decoder) error {
 // broken tells bad JSON from a reader that failed.
 func broken(err error) error {
 	var syntax *json.SyntaxError
+	var kind *json.UnmarshalTypeError // a number beyond all bounds
 	switch {
-	case errors.As(err, &syntax), errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.As(err, &syntax), errors.As(err, &kind), errors.Is(err, io.ErrUnexpectedEOF):
 		return fmt.Errorf("%w: the body is not JSON: %w", ErrBroken, err)
 	case errors.Is(err, io.EOF):
 		return fmt.Errorf("%w: the body ends too early", ErrBroken)
