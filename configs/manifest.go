@@ -119,6 +119,16 @@ type Record struct {
 	Pressure string   `yaml:"pressure" json:"pressure"`
 	Redact   []string `yaml:"redact,omitempty" json:"redact,omitempty"`
 	Session  string   `yaml:"session,omitempty" json:"session,omitempty"`
+	// Retention is how long and how much of the service's records is kept; the daemon's settings say it of all services.
+	Retention RecordRetention `yaml:"retention,omitempty" json:"retention,omitzero"`
+}
+
+// RecordRetention bounds the records of a service; zero is without bound, but for Age, where it is the daemon's retention. Bytes are of requests
+// and responses as many as passed. Whole days go, the oldest first.
+type RecordRetention struct {
+	Age   Duration `yaml:"age,omitempty" json:"age,omitempty"`
+	Bytes Size     `yaml:"bytes,omitempty" json:"bytes,omitempty"`
+	Rows  int64    `yaml:"rows,omitempty" json:"rows,omitempty"`
 }
 
 // Python settings of the environment: the wanted version, package index and wheelhouse folder.

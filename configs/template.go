@@ -95,6 +95,7 @@ record:                 # request/response pairs; "record: off" for none
   # pressure: drop      # when memory is short: drop bodies, then records; block: requests wait; refuse: 503
   # redact: ["$.user.phone", "header:X-Api-Key"]
   # session: "header:X-Session-ID"   # or cookie:NAME, json:$.path
+  # retention: {age: 30d, bytes: 10GB, rows: 1000000}   # of this service, whole days; left out: the daemon's
 
 # gateway:              # what the gateway does for the service
 #   timeout: 60s        # how long it may be silent before and within an answer; no limit when left out

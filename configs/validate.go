@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Most of a service that one server can be asked for.
@@ -137,6 +138,7 @@ func (r Record) check(c *checker) {
 	if r.MaxBody <= 0 {
 		c.fault("record.max_body", "must be more than 0 (write bodies: none to keep none)")
 	}
+	r.Retention.check(c)
 	for i, entry := range r.Redact {
 		if !validRedact(entry) {
 			c.fault(fmt.Sprintf("record.redact[%d]", i), "%q is neither a JSON path (write $.user.phone, $.items[*].name) nor header:NAME nor query:NAME", clip(entry))
@@ -144,6 +146,18 @@ func (r Record) check(c *checker) {
 	}
 	if r.Session != "" && !validSession(r.Session) {
 		c.fault("record.session", "%q does not say where the session is (write header:NAME, cookie:NAME or json:$.path)", clip(r.Session))
+	}
+}
+
+func (r RecordRetention) check(c *checker) {
+	if r.Age < 0 || r.Age > 0 && time.Duration(r.Age) < 24*time.Hour {
+		c.fault("record.retention.age", "%s is less than a day: records are removed by whole days (write 1d or more)", r.Age)
+	}
+	if r.Bytes < 0 {
+		c.fault("record.retention.bytes", "%s is negative (leave it out for no limit)", r.Bytes)
+	}
+	if r.Rows < 0 {
+		c.fault("record.retention.rows", "%d is negative (leave it out for no limit)", r.Rows)
 	}
 }
 
