@@ -59,6 +59,30 @@ Without flags: show where the copies go and what came of them.`: `把服务请�
 		"%s: %s of the requests are copied to %s":        "%s：%s 的请求被复制到 %s",
 		"(by the manifest)":                              "（按清单）",
 		"sent %d, errors %d, waiting %d, p50 %s, p95 %s": "已发送 %d，错误 %d，等待 %d，p50 %s，p95 %s",
-		"not copied: %s":                                 "未复制：%s",
+
+		"Show what the gateway keeps of services' answers": "显示网关保留的服务应答",
+		`Show the response caches of all services, or of one: hits, misses, bytes, and what half and twice the size would do.
+A service has one when its manifest says so (gateway.cache.ttl): only for services that give equal requests equal answers.`: `显示全部服务或某个服务的应答缓存：命中、未命中、字节数，以及大小减半和加倍会怎样。
+清单里写了 gateway.cache.ttl 的服务才有缓存：只用于相同请求总得到相同应答的服务。`,
+		"All caches":                          "全部缓存",
+		"One, with what was not kept and why": "其中一个，以及哪些没有保留、为什么",
+		"Forget all answers":                  "清空全部应答",
+		"Forget the answers that the gateway keeps of a service":                                            "清空网关保留的某个服务的应答",
+		"Forget the answers that the gateway keeps of a service. A switch to another release does so, too.": "清空网关保留的某个服务的应答。切换到另一个版本时也会清空。",
+		"After its model file was changed by hand":                                                          "手工替换模型文件之后",
+		"%s: its cache is empty": "%s：缓存已清空",
+		"no service has a cache; gateway.cache.ttl in its manifest gives it one": "没有服务使用缓存；在清单里写 gateway.cache.ttl 即可启用",
+		"HIT RATIO": "命中率", "HITS": "命中", "MISSES": "未命中", "ANSWERS": "应答", "OF": "上限", "EVICTED": "淘汰",
+		"hardly a request comes twice: the cache is of no use": "几乎没有重复的请求：缓存没有用处",
+		"max_bytes of %s would answer %s of the requests":      "max_bytes 为 %s 时可以应答 %s 的请求",
+		"max_bytes of %s would do":                             "max_bytes 为 %s 就够了",
+		"its size is right":                                    "大小合适",
+		"too few requests to advise on its size":               "请求太少，无法给出大小建议",
+		"%s: %s of %d requests were answered from the cache":   "%s：%s 的请求（共 %d 个）由缓存应答",
+		"%d answers take %s of %s; each is kept for %s":        "%d 个应答占用 %s（上限 %s）；每个保留 %s",
+		"with half the size it would be %s, with twice %s: %s": "大小减半时为 %s，加倍时为 %s：%s",
+		"stored %d, evicted %d, expired %d, cleared %d":        "存入 %d，淘汰 %d，过期 %d，清空 %d",
+		"not looked up or not kept: %s":                        "未查找或未保留：%s",
+		"not copied: %s":                                       "未复制：%s",
 	}
 }
