@@ -87,6 +87,9 @@ type Records interface {
 	List(ctx context.Context, f records.Filter) (records.Page, error)
 	Get(ctx context.Context, id string) (records.Exchange, error)
 	Stats(ctx context.Context, f records.Filter, by records.GroupBy) (records.Stats, error)
+	Labels(ctx context.Context, id string) (current []records.Label, history []records.LabelChange, err error)
+	SetLabel(ctx context.Context, ids []string, e records.LabelEdit) (n int, err error)
+	RemoveLabel(ctx context.Context, id, name, by string, at time.Time) error
 	// Each visits whole records in constant memory.
 	Each(ctx context.Context, f records.Filter, visit func(*records.Exchange) error) (warnings []string, err error)
 }
@@ -126,11 +129,17 @@ type Deps struct {
 	Traffic   func() map[string]gateway.Traffic // by service; nil: no counts
 	Gateway   Counters                          // of canaries and shadows; nil: no counts
 	Replays   Replays
-	Sinks     Sinks            // nil: none
-	Token     string           // bearer token of callers that do not come through the unix socket
-	Kinds     []Kind           // errors of packages that api does not know
-	Logger    *slog.Logger     // nil: slog.Default
-	Now       func() time.Time // nil: time.Now
+	Verified  func(deploy int64) (*replay.Report, error) // what the verification of a deploy found; nil: none is
+	// Keys are the API keys of services; nil: none can be made.
+	Keys Keys
+	// Limits is what the gateway's rules did, by service; nil: no counts.
+	Limits func() map[string]gateway.Limits
+
+	Sinks  Sinks            // nil: none
+	Token  string           // bearer token of callers that do not come through the unix socket
+	Kinds  []Kind           // errors of packages that api does not know
+	Logger *slog.Logger     // nil: slog.Default
+	Now    func() time.Time // nil: time.Now
 }
 
 func (d *Deps) check() error {
@@ -161,11 +170,20 @@ func (d *Deps) check() error {
 	if d.Traffic == nil {
 		d.Traffic = func() map[string]gateway.Traffic { return nil }
 	}
+	if d.Keys == nil {
+		d.Keys = noKeys{}
+	}
+	if d.Limits == nil {
+		d.Limits = func() map[string]gateway.Limits { return nil }
+	}
 	if d.Gateway == nil {
 		d.Gateway = nothingCounted{}
 	}
 	if d.Sinks == nil {
 		d.Sinks = &sinks.Sinks{}
+	}
+	if d.Verified == nil {
+		d.Verified = func(int64) (*replay.Report, error) { return nil, nil }
 	}
 	if d.Logger == nil {
 		d.Logger = slog.Default()

@@ -38,6 +38,7 @@ type backend struct {
 	posted   map[string]*records.Exchange // by id
 	warnings []string
 	by       records.GroupBy
+	labels   map[string][]records.LabelChange
 	events   chan deploy.Event
 	calls    []string
 	fault    map[string]error
@@ -230,7 +231,7 @@ func (b *backend) Healthy(context.Context) error { return b.note("healthy") }
 func newServer(t testing.TB, b *backend) *Server {
 	t.Helper()
 	s, err := New(Deps{
-		Services: b, Deploys: b, History: b, Logs: logReader{b}, Records: recordReader{b}, Recorder: b, Ingest: postbox{b}, Info: b, Events: &b.happened, Config: b,
+		Services: b, Deploys: b, History: b, Logs: logReader{b}, Records: recordReader{b}, Recorder: b, Ingest: postbox{b}, Replays: &replayer{}, Info: b, Events: &b.happened, Config: b,
 		Gateway: counters{}, Token: testToken, Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return testNow },
 	})
 	if err != nil {

@@ -80,8 +80,12 @@ func (s *Server) getDeploy(ctx context.Context, in *deployIDInput) (DeployDocume
 		return DeployDocument{}, fmt.Errorf("steps of deploy %d: %w", in.ID, err)
 	}
 	tail, err := s.deps.Deploys.Tail(ctx, in.ID, tailLines)
+	if err != nil {
+		return DeployDocument{}, err
+	}
+	verified, err := s.deps.Verified(in.ID)
 	return DeployDocument{
-		SchemaVersion: SchemaVersion, Deploy: s.renderDeploy(d), Steps: each(steps, renderStep), Tail: orEmpty(tail),
+		SchemaVersion: SchemaVersion, Deploy: s.renderDeploy(d), Steps: each(steps, renderStep), Tail: orEmpty(tail), Verified: verified,
 	}, err
 }
 

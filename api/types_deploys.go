@@ -1,6 +1,10 @@
 package api
 
-import "time"
+import (
+	"time"
+
+	"aictl/replay"
+)
 
 // DeployRequest asks for a deploy of a source. The caller has already told what kind of source it is.
 type DeployRequest struct {
@@ -9,6 +13,17 @@ type DeployRequest struct {
 	Env      map[string]string `json:"env,omitempty" doc:"Environment overrides, kept with the service"`
 	Replicas *int              `json:"replicas,omitempty" minimum:"0" maximum:"1000" doc:"Pins the replica count"`
 	Trigger  string            `json:"trigger,omitempty" enum:"api,cli,panel" default:"api" doc:"What asked"`
+	Verify   *VerifyRequest    `json:"verify,omitempty" doc:"Instead of what the manifest says under verify"`
+}
+
+// VerifyRequest asks that the candidate answers recorded requests as the live release does, before it goes live. Fields
+// that are left out are the manifest's.
+type VerifyRequest struct {
+	Replay  *int     `json:"replay,omitempty" minimum:"0" maximum:"1000000" doc:"The last so many recorded requests; 0 verifies nothing"`
+	MaxDiff *float64 `json:"max_diff,omitempty" minimum:"0" maximum:"1" doc:"The share of answers that may differ"`
+	Live    *bool    `json:"live,omitempty" doc:"Ask the live release again instead of taking its recorded answers"`
+	Path    string   `json:"path,omitempty" maxLength:"1000" doc:"Glob over the requests' paths"`
+	Methods []string `json:"methods,omitempty" maxItems:"20"`
 }
 
 // RollbackRequest asks for an earlier release to be live again; an empty To is the one that was live before.
@@ -26,10 +41,11 @@ type DeployList struct {
 
 // DeployDocument is the document of one deploy.
 type DeployDocument struct {
-	SchemaVersion int      `json:"schemaVersion" enum:"1"`
-	Deploy        Deploy   `json:"deploy"`
-	Steps         []Step   `json:"steps"`
-	Tail          []string `json:"tail" doc:"Last lines of the deploy's log"`
+	SchemaVersion int            `json:"schemaVersion" enum:"1"`
+	Deploy        Deploy         `json:"deploy"`
+	Steps         []Step         `json:"steps"`
+	Tail          []string       `json:"tail" doc:"Last lines of the deploy's log"`
+	Verified      *replay.Report `json:"verified,omitempty" doc:"What the verification found"`
 }
 
 // Deploy is one attempt to turn a commit into the live release.

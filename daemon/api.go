@@ -35,16 +35,19 @@ func (d *Daemon) wireAPI(lines instanceLogs) error {
 	d.services.SetHooks(d.cfg.Settings.Hooks.On)
 	d.settings = newReloader(d)
 	d.api, err = api.New(api.Deps{
-		Services:  removing{d.services, d.dir, d.deployer.Abandon},
+		Services:  removing{d.services, d.dir, d.deployer.Abandon, d.keys.refresh},
 		Deploys:   d.deployer,
 		History:   d.store,
 		Logs:      logReader{lines, d.services},
 		Records:   settled{d.archive, d.recorder},
 		Recorder:  d.recorder,
-		Replays:   d.newReplays(),
+		Replays:   d.replays,
+		Verified:  d.verifier.report,
 		Ingest:    recorder.NewIntake(d.archive, d.recorder),
 		Retention: func() time.Duration { return time.Duration(d.settings.current().Recorder.Retention) },
 		Traffic:   d.gateway.Traffic,
+		Limits:    d.gateway.Limits,
+		Keys:      d.keys,
 		Gateway:   d.gateway,
 		Events:    d.services.Events(),
 		Config:    d.settings,
@@ -98,6 +101,7 @@ type removing struct {
 	*services.Manager
 	dir     Layout
 	abandon func(ctx context.Context, service string) error
+	rekey   func(ctx context.Context) error
 }
 
 // Remove forgets a service with its deploys under way, its releases and its logs. Environments are shared; those that
@@ -110,6 +114,7 @@ func (r removing) Remove(ctx context.Context, name string) error {
 		return err
 	}
 	return errors.Join(
+		r.rekey(ctx), // another service of the same name has keys of its own
 		os.RemoveAll(filepath.Join(r.dir.Releases(), name)),
 		os.RemoveAll(filepath.Join(r.dir.Logs(), name)),
 	)

@@ -20,6 +20,7 @@ import (
 	"aictl/procs"
 	"aictl/recorder"
 	"aictl/recorder/intents"
+	"aictl/replay"
 	"aictl/services"
 	"aictl/sinks"
 	"aictl/store"
@@ -52,11 +53,14 @@ type Daemon struct {
 	keeper   *link
 	services *services.Manager
 	deployer *deploy.Deployer
+	replays  *replay.Engine
+	verifier verifier
 	deploys  *deployNews
 	api      *api.Server
 	ports    *ports.Allocator
 	settings *reloader
 	sinks    *sinks.Sinks
+	keys     *keyring
 	sweepNow chan struct{} // the retention has changed
 }
 
@@ -103,6 +107,7 @@ func (d *Daemon) wire() error {
 	d.journal = d.openJournal()
 	d.recorder = recorder.New(d.archive, recorder.Options{QueueBytes: int64(s.Recorder.QueueBytes), Journal: d.journal, Stored: d.stored, Logger: d.log})
 	d.gateway = gateway.New(d.recorder, gateway.Options{Logger: d.log})
+	d.keys = &keyring{store: d.store, gateway: d.gateway}
 	allocator, err := ports.New(ports.Range(s.Ports), d.store, ports.Options{Logger: d.log})
 	if err != nil {
 		return err
@@ -121,7 +126,10 @@ func (d *Daemon) wire() error {
 			d.log.Warn("event of a deploy not told", "deploy", ev.Deploy, "state", ev.State)
 		},
 	}
+	d.replays = d.newReplays()
+	d.verifier = verifier{d.replays, d.dir.Logs()}
 	d.deployer = deploy.New(deploy.Deps{
+		Gate:  d.verifier.verify,
 		Store: d.store, Fleet: d.services, Notify: d.deploys.notify, Order: d.services.CheckOrder, Enforce: services.Enforce, Lines: d.lastLines, HTTP: &http.Client{Timeout: 10 * time.Second}, Logger: d.log,
 		Sources: &deploy.Origins{Mirrors: gitea.NewMirrors(d.dir.Repos(), d.log), Forge: d.forge},
 		Envs:    envs.New(envs.Config{Root: d.dir.Envs(), UV: uvProgram(s.Deploy.UV), Python: s.Deploy.Python, Node: s.Deploy.Node, Index: s.Deploy.PipIndex, Logger: d.log}),
@@ -194,6 +202,9 @@ func (d *Daemon) boot(ctx context.Context) error {
 	}
 	for _, status := range running {
 		d.services.Observe(status)
+	}
+	if err := d.keys.refresh(ctx); err != nil {
+		return err
 	}
 	return d.services.Boot(ctx)
 }

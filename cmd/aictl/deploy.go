@@ -18,6 +18,7 @@ type deployFlags struct {
 	wait, watch, dry  bool
 	timeout           time.Duration
 	source            string // as given
+	verify            verifyFlags
 }
 
 func (a *app) deployCommand() *cobra.Command {
@@ -55,6 +56,7 @@ The command waits for the result. Ctrl-C leaves the deploy going; --wait=false d
 	flags.IntVar(&f.replicas, "replicas", 0, a.t("number of instances (default: the manifest's)"))
 	flags.BoolVar(&f.watch, "watch", false, a.t("deploy the directory again whenever a file changes, until Ctrl-C"))
 	flags.BoolVar(&f.dry, "dry-run", false, a.t("show what the deploy would change, and do nothing"))
+	a.verifyFlags(cmd, &f.verify)
 	a.waitFlags(cmd, &f.wait, &f.timeout)
 	return cmd
 }
@@ -79,6 +81,9 @@ func (a *app) deploy(cmd *cobra.Command, arg string, f deployFlags) error {
 			return a.usageError(cmd, a.errorf("--replicas %d is not a number of instances: use 0, 1, 2 …", f.replicas))
 		}
 		req.Replicas = &f.replicas
+	}
+	if req.Verify, err = f.verify.read(a, cmd); err != nil {
+		return a.usageError(cmd, err)
 	}
 	if f.watch {
 		if err := a.checkWatch(cmd, f, &req.Source); err != nil {

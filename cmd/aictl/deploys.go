@@ -227,8 +227,13 @@ func (a *app) printDeploy(doc api.DeployDocument) error {
 			fmt.Fprintf(&b, "  %s %s\n", a.out.paint(dim, "│"), printable(line))
 		}
 	}
-	_, err := fmt.Fprint(a.out, b.String())
-	return err
+	if doc.Verified != nil {
+		fmt.Fprintf(&b, "\n%s\n", a.out.paint(bold, a.t("Verification")))
+	}
+	if _, err := fmt.Fprint(a.out, b.String()); err != nil || doc.Verified == nil {
+		return err
+	}
+	return a.printReport(*doc.Verified)
 }
 
 func firstLine(text string) string {
