@@ -76,7 +76,7 @@ func TestClientSendsWholeQueries(t *testing.T) {
 	want := records.Filter{
 		Services: []string{"a b"}, Release: "r1", Instance: "a/1", Session: "é&=", TraceID: "t", Method: "GET", PathPrefix: "/p",
 		StatusMin: 500, StatusMax: 599, End: "timeout", Since: testNow, Until: testNow.Add(time.Hour), Limit: 7, Cursor: "c",
-		MinDuration: 1500 * time.Millisecond, MaxDuration: time.Minute, User: "u", Model: "m", Tags: map[string]string{"k": "v", "w": ""},
+		ScanLimit: scanLimit, MinDuration: 1500 * time.Millisecond, MaxDuration: time.Minute, User: "u", Model: "m", Tags: map[string]string{"k": "v", "w": ""},
 		Sources: []records.Source{records.SourceGateway, records.SourceShadow}, BodyHash: strings.Repeat("0f", 32),
 	}
 	if _, err := s.unix.Records(t.Context(), q); err != nil {

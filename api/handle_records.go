@@ -27,12 +27,24 @@ func (s *Server) listRecords(ctx context.Context, in *listRecordsInput) (RecordL
 	if err != nil {
 		return RecordList{}, err
 	}
-	f.Limit, f.Cursor = in.Limit, in.Cursor
+	f.Limit, f.Cursor, f.ScanLimit = in.Limit, in.Cursor, scanLimit
 	page, err := s.deps.Records.List(ctx, f)
 	if err != nil {
 		return RecordList{}, err
 	}
-	return RecordList{SchemaVersion: SchemaVersion, Records: each(page.Records, renderRecord), Next: page.Next, Warnings: page.Warnings}, nil
+	return RecordList{SchemaVersion: SchemaVersion, Records: each(page.Records, renderRecord), Next: page.Next, Warnings: page.Warnings,
+		Scanned: page.Scanned, UpTo: upTo(page)}, nil
+}
+
+// scanLimit is how many records one page may look into, a second's worth or so.
+const scanLimit = 100_000
+
+// upTo is where a search has come to that looked into as many records as it may.
+func upTo(page records.Page) *time.Time {
+	if page.Scanned < scanLimit || page.Next == "" {
+		return nil
+	}
+	return &page.UpTo
 }
 
 func (s *Server) getRecord(ctx context.Context, in *recordIDInput) (RecordDocument, error) {
@@ -40,7 +52,8 @@ func (s *Server) getRecord(ctx context.Context, in *recordIDInput) (RecordDocume
 	if err != nil {
 		return RecordDocument{}, err
 	}
-	return RecordDocument{SchemaVersion: SchemaVersion, Record: renderRecordFull(x)}, nil
+	current, _, err := s.deps.Records.Labels(ctx, x.ID)
+	return RecordDocument{SchemaVersion: SchemaVersion, Record: renderRecordFull(x), Labels: each(current, renderLabel)}, err
 }
 
 func renderRecord(x records.Exchange) Record {

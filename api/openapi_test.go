@@ -57,7 +57,7 @@ func TestOpenAPINamesEveryRoute(t *testing.T) {
 	slices.Sort(served)
 	want := strings.Fields(`
 		GET:/api/v1/config GET:/api/v1/deploys GET:/api/v1/deploys/{id} GET:/api/v1/deploys/{id}/events GET:/api/v1/events GET:/api/v1/logs
-		GET:/api/v1/openapi.json GET:/api/v1/records GET:/api/v1/records/export GET:/api/v1/records/stats GET:/api/v1/records/{id}
+		GET:/api/v1/openapi.json GET:/api/v1/records GET:/api/v1/records/export GET:/api/v1/records/sessions GET:/api/v1/records/sessions/{id} GET:/api/v1/records/stats GET:/api/v1/records/{id}
 		GET:/api/v1/services GET:/api/v1/services/{name} GET:/api/v1/services/{name}/releases
 		GET:/api/v1/services/{name}/runs GET:/api/v1/services/{name}/runs/{id} GET:/api/v1/version
 		GET:/api/v1/sinks POST:/api/v1/sinks/test POST:/api/v1/sinks/retry POST:/api/v1/sinks/rewind
@@ -67,6 +67,7 @@ func TestOpenAPINamesEveryRoute(t *testing.T) {
 		want[i] = strings.Replace(want[i], ":", " ", 1)
 	}
 	want = append(want, trialRoutes...)
+	want = append(want, findingRoutes...)
 	slices.Sort(want)
 	if !slices.Equal(documented, want) || !slices.Equal(served, want) {
 		t.Errorf("documented %q\nserved %q\nwant %q", documented, served, want)

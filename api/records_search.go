@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"aictl/store/records"
+	"aictl/store/records/match"
 )
 
 // selection is the archive's filter; it checks what the schema cannot. Limit, Cursor and order are the caller's.
@@ -25,7 +26,7 @@ func (in *RecordsInput) selection() (records.Filter, error) {
 	if !in.Since.IsZero() && !in.Until.IsZero() && !in.Since.Before(in.Until) {
 		return f, invalid("query.until", "must be after since")
 	}
-	for _, step := range []func(*records.Filter) error{in.durations, in.tags, in.status} {
+	for _, step := range []func(*records.Filter) error{in.durations, in.tags, in.status, in.labels, in.where} {
 		if err := step(&f); err != nil {
 			return f, err
 		}
@@ -64,6 +65,27 @@ func (in *RecordsInput) tags(f *records.Filter) error {
 			f.Tags = map[string]string{}
 		}
 		f.Tags[key] = value
+	}
+	return nil
+}
+
+func (in *RecordsInput) labels(f *records.Filter) error {
+	for _, text := range in.Label {
+		l, err := records.ParseLabelFilter(text)
+		if err != nil {
+			return invalid("query.label", err.Error())
+		}
+		f.Labels = append(f.Labels, l)
+	}
+	return nil
+}
+
+func (in *RecordsInput) where(f *records.Filter) (err error) {
+	if in.Where == "" {
+		return nil
+	}
+	if f.Where, err = match.Parse(in.Where); err != nil {
+		return invalid("query.where", err.Error())
 	}
 	return nil
 }

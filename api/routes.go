@@ -53,7 +53,11 @@ func (s *Server) routes() {
 		"Send selected requests again, to another release or address; it ends when the caller leaves", s.replay)
 	streaming[DiffEvent](s, http.MethodPost, "/records/diff", records, "diffRecords",
 		"Send selected requests to two releases or addresses and compare the answers, noise taken out; it ends when the caller leaves", s.diff)
+	post(s, "/records/labels", records, "labelRecords", "Label all records that are selected", http.StatusOK, s.labelMany)
 	get(s, "/records/{id}", records, "getRecord", "One record with headers and bodies", s.getRecord)
+	get(s, "/records/{id}/labels", records, "getLabels", "The labels of a record, and every change of them", s.getLabels)
+	route(s, http.MethodPut, Prefix+"/records/{id}/labels/{name}", records, "setLabel", "Make or change a label of a record", http.StatusOK, s.setLabel)
+	route(s, http.MethodDelete, Prefix+"/records/{id}/labels/{name}", records, "removeLabel", "Take a label away; its history stays", http.StatusOK, s.removeLabel)
 
 	get(s, "/sinks", records, "listSinks", "Databases and queues that get records, and how far behind they are", s.listSinks)
 	post(s, "/sinks/test", records, "testSink", "Connect to a sink and prepare its schema", http.StatusOK, s.testSink)

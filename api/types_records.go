@@ -9,10 +9,12 @@ import (
 
 // RecordList is the document of `GET /api/v1/records`, newest first. Next is empty on the last page.
 type RecordList struct {
-	SchemaVersion int      `json:"schemaVersion" enum:"1"`
-	Records       []Record `json:"records"`
-	Next          string   `json:"next" doc:"Cursor of the next page; empty on the last one"`
-	Warnings      []string `json:"warnings,omitempty" doc:"Day files that could not be read"`
+	SchemaVersion int        `json:"schemaVersion" enum:"1"`
+	Records       []Record   `json:"records"`
+	Next          string     `json:"next" doc:"Cursor of the next page; empty on the last one"`
+	Warnings      []string   `json:"warnings,omitempty" doc:"Day files that could not be read"`
+	Scanned       int64      `json:"scanned,omitempty" doc:"How many records were looked into for what an index does not tell"`
+	UpTo          *time.Time `json:"up_to,omitempty" doc:"Set when a search has looked into as many records as one call may: the page may not be full, and goes on from this time with next"`
 }
 
 // Record is one recorded request/response pair without headers and bodies.
@@ -47,8 +49,9 @@ type RecordMessage struct {
 
 // RecordDocument is the document of `GET /api/v1/records/{id}`.
 type RecordDocument struct {
-	SchemaVersion int        `json:"schemaVersion" enum:"1"`
-	Record        RecordFull `json:"record"`
+	SchemaVersion int           `json:"schemaVersion" enum:"1"`
+	Record        RecordFull    `json:"record"`
+	Labels        []RecordLabel `json:"labels,omitempty"`
 }
 
 // RecordFull is a record with its headers and bodies.

@@ -26,6 +26,8 @@ type RecordsInput struct {
 	MinDuration string    `query:"min_duration" maxLength:"50" doc:"Took at least this long, such as 250ms or 2s"`
 	MaxDuration string    `query:"max_duration" maxLength:"50" doc:"Took at most this long"`
 	BodyHash    string    `query:"body_hash" pattern:"^[0-9a-fA-F]{64}$" patternDescription:"a SHA-256 in hex" doc:"Of either body"`
+	Label       []string  `query:"label,explode" maxItems:"16" doc:"[NAME:]any, none, truth, truth=JSON, thumb=up, thumb=down, note or by=WHO, or a label's NAME; all of them must be so"`
+	Where       string    `query:"where" maxLength:"4096" example:"$.result.score < 0.6" doc:"Condition on the JSON of the bodies: $.a is of the response, request.$.a of the request"`
 }
 
 // RecordsQuery selects records; zero fields select all. Limit 0 takes the server's default; calls that take no page
@@ -48,7 +50,9 @@ type RecordsQuery struct {
 	Until       time.Time
 	MinDuration time.Duration
 	MaxDuration time.Duration
-	BodyHash    string // SHA-256 of either body in hex
+	BodyHash    string   // SHA-256 of either body in hex
+	Labels      []string // "up", "truth=spam", "NAME:thumb=up" …
+	Where       string   // condition on the JSON of the bodies
 	Limit       int
 	Cursor      string
 }
@@ -58,7 +62,7 @@ func (q RecordsQuery) values() url.Values {
 	for _, kv := range [][2]string{
 		{"service", q.Service}, {"release", q.Release}, {"instance", q.Instance}, {"session", q.Session},
 		{"trace_id", q.TraceID}, {"user", q.User}, {"model", q.Model}, {"method", q.Method}, {"path", q.Path},
-		{"status", q.Status}, {"end", q.End}, {"body_hash", q.BodyHash}, {"cursor", q.Cursor},
+		{"status", q.Status}, {"end", q.End}, {"body_hash", q.BodyHash}, {"where", q.Where}, {"cursor", q.Cursor},
 	} {
 		set(v, kv[0], kv[1])
 	}
@@ -67,6 +71,9 @@ func (q RecordsQuery) values() url.Values {
 	}
 	for _, source := range q.Sources {
 		v.Add("source", source)
+	}
+	for _, label := range q.Labels {
+		v.Add("label", label)
 	}
 	setTime(v, "since", q.Since)
 	setTime(v, "until", q.Until)

@@ -19,7 +19,7 @@ ended, and which instance of which release answered.`),
 			a.t("The latest, the failed, one in full"), "aictl records list",
 			"", "aictl records list --service ocr --status error --since 1h",
 			"", "aictl records show 0193f0c2-7a4e-7c55-b1f5-2c8d0f7c9a31"),
-	}, a.recordsListCommand(), a.recordsShowCommand(), a.recordsStatsCommand(), a.recordsReplayCommand(), a.recordsDiffCommand())
+	}, a.recordsListCommand(), a.recordsShowCommand(), a.recordsStatsCommand(), a.recordsLabelCommand(), a.recordsReplayCommand(), a.recordsDiffCommand())
 }
 
 func (a *app) recordsListCommand() *cobra.Command {
@@ -36,7 +36,8 @@ with which the next page begins.`),
 			a.t("Everything that went wrong today"), "aictl records list --status error --since 24h",
 			a.t("One session, one trace"), "aictl records list --session user-17",
 			"", "aictl records list --trace 4bf92f3577b34da6a3ce929d0e0e4736",
-			a.t("Slow answers as JSON"), "aictl records list --min-duration 2s -o json"),
+			a.t("Slow answers as JSON"), "aictl records list --min-duration 2s -o json",
+			a.t("What the model said, and was unsure of"), `aictl records list --where '$.result.label == "spam" and $.result.score < 0.6'`),
 		Args: a.args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			q, err := filter.query()
@@ -48,7 +49,7 @@ with which the next page begins.`),
 			if err != nil {
 				return err
 			}
-			page, err := client.Records(cmd.Context(), q)
+			page, err := a.searchRecords(cmd.Context(), client, q)
 			if err != nil {
 				return err
 			}

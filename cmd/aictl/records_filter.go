@@ -34,6 +34,8 @@ func (a *app) recordFilter(cmd *cobra.Command) *recordFilter {
 	flags.StringVar(&q.Path, "path", "", a.t("with a path that a glob matches"))
 	flags.DurationVar(&q.MinDuration, "min-duration", 0, a.t("that took at least so long"))
 	flags.DurationVar(&q.MaxDuration, "max-duration", 0, a.t("that took at most so long"))
+	flags.StringArrayVar(&q.Labels, "label", nil, a.t("with a label: any, none, truth, truth=JSON, thumb=up, thumb=down, note, by=WHO, a NAME, or NAME: before one of them; may be repeated"))
+	flags.StringVar(&q.Where, "where", "", a.t("with a condition `EXPR` on the JSON of the bodies, such as '$.result.score < 0.6'; request.$ is the request's"))
 	flags.StringVar(&q.BodyHash, "body-hash", "", a.t("with a body of this SHA-256, on either side"))
 	for name, offer := range map[string]cobra.CompletionFunc{
 		"service": a.completeServices(-1),
@@ -65,7 +67,7 @@ func (f *recordFilter) query() (q api.RecordsQuery, err error) {
 func (f *recordFilter) any(cmd *cobra.Command) bool {
 	changed := false
 	for _, name := range []string{"service", "release", "instance", "status", "end", "since", "until", "session", "trace", "user", "model", "tag",
-		"source", "method", "path", "min-duration", "max-duration", "body-hash"} {
+		"source", "method", "path", "min-duration", "max-duration", "body-hash", "label", "where"} {
 		changed = changed || cmd.Flags().Changed(name)
 	}
 	return changed

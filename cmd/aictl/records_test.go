@@ -2,7 +2,9 @@ package main
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -65,4 +67,53 @@ func TestRecordsStats(t *testing.T) {
 	s.sawRequest(t, "GET /api/v1/records/stats?by=release&service=ocr&tag=a%3Db")
 	s.run(t, "records", "stats", "--service", "ocr").want(t, exitOK, []string{"2 errors; answers took p50 4.0ms, p95 90ms, p99 1.2s, at most 3.0s"}, nil)
 	s.run(t, "records", "stats", "--by", "colour").want(t, exitUsage, nil, []string{`--by "colour" is not known: use service, release`})
+}
+
+func TestRecordsLabel(t *testing.T) {
+	s := newServer(t)
+	s.answer("PUT /api/v1/records/0193/labels/main", api.RecordLabels{SchemaVersion: 1})
+	s.answer("DELETE /api/v1/records/0193/labels/review", api.RecordLabels{SchemaVersion: 1})
+	s.answer("POST /api/v1/records/labels", api.RecordsLabelled{SchemaVersion: 1, Labelled: 7})
+	s.run(t, "records", "label", "0193", "--truth", `"spam"`, "--thumb", "down").want(t, exitOK, nil, []string{"labelled 1 records"})
+	s.run(t, "records", "label", "0193", "--remove", "--name", "review").want(t, exitOK, nil, []string{"labelled 1 records"})
+	s.run(t, "records", "label", "--service", "ocr", "--where", "$.a == 1", "--note", "x", "-o", "json").want(t, exitOK, []string{`"labelled": 7`}, nil)
+	s.sawRequest(t, "POST /api/v1/records/labels?name=main&service=ocr&where=%24.a+%3D%3D+1")
+	for _, tc := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"0193"}, "say something"},
+		{[]string{"0193", "--thumb", "sideways"}, "neither up nor down"},
+		{[]string{"0193", "--truth", "spam"}, "is not JSON: a string needs quotes"},
+		{[]string{"--thumb", "up"}, "give record ids, or filters"},
+		{[]string{"0193", "--service", "ocr", "--thumb", "up"}, "give record ids, or filters"},
+		{[]string{"--service", "ocr", "--remove"}, "--remove takes record ids"},
+		{[]string{"0193", "--remove", "--note", "x"}, "say something"},
+	} {
+		s.run(t, append([]string{"records", "label"}, tc.args...)...).want(t, exitUsage, nil, []string{tc.want})
+	}
+	record := api.RecordFull{ID: recordID, Service: "ocr", Method: "GET", Path: "/", Model: "m1", User: "u", Tags: map[string]string{"k": "v"}, StartedAt: now, End: "complete"}
+	s.answer("GET /api/v1/records/"+recordID, api.RecordDocument{Record: record,
+		Labels: []api.RecordLabel{{Name: "main", Truth: json.RawMessage(`"spam"`), Thumb: "down", Note: "no", By: "ann", At: now.Add(-time.Hour)}}})
+	s.run(t, "records", "show", recordID).want(t, exitOK, []string{"model      m1", "user       u", "tag        k=v", `label      main: truth "spam"  thumb down  no  by ann, 1h ago`}, nil)
+}
+
+// TestSearchGoesOn: a search that came to the end of what one call looks into goes on until the page is full.
+func TestSearchGoesOn(t *testing.T) {
+	s := newServer(t)
+	calls := 0
+	s.mux.HandleFunc("GET /api/v1/records", func(w http.ResponseWriter, r *http.Request) {
+		calls++
+		list := api.RecordList{SchemaVersion: 1, Next: "c", Scanned: 100, Records: []api.Record{{ID: strconv.Itoa(calls), End: "complete", StartedAt: now}}}
+		if calls < 3 {
+			at := now
+			list.UpTo = &at
+		}
+		if err := json.NewEncoder(w).Encode(list); err != nil {
+			t.Error(err)
+		}
+	})
+	got := s.runTTY(t, 120, "records", "list", "--where", "$.a == 1", "-n", "5", "-o", "json")
+	got.want(t, exitOK, []string{`"id": "3"`, `"scanned": 300`}, []string{"looked into 100 records", "found 2"})
+	s.sawRequest(t, "GET /api/v1/records?cursor=c&limit=3&where=%24.a+%3D%3D+1")
 }

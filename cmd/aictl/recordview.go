@@ -44,7 +44,7 @@ first bytes are shown. --body writes one side's body to stdout exactly as it was
 			case "response":
 				return a.rawBody(doc.Record.Response)
 			}
-			return a.document(doc, func() error { return a.printRecord(doc.Record) })
+			return a.document(doc, func() error { return a.printRecord(doc.Record, doc.Labels) })
 		},
 	}
 	cmd.Flags().StringVar(&body, "body", "", a.t("write only this side's body: request or response"))
@@ -81,7 +81,7 @@ func (a *app) rawBody(m api.RecordMessageFull) error {
 	return err
 }
 
-func (a *app) printRecord(r api.RecordFull) error {
+func (a *app) printRecord(r api.RecordFull, labels []api.RecordLabel) error {
 	var b strings.Builder
 	path := r.Path
 	if r.Query != "" {
@@ -103,8 +103,17 @@ func (a *app) printRecord(r api.RecordFull) error {
 	field(a.t("ended"), a.t(r.End))
 	field(a.t("error"), r.Error)
 	field(a.t("client"), r.Remote)
+	field(a.t("source"), r.Source)
+	field(a.t("model"), r.Model)
+	field(a.t("user"), r.User)
 	field(a.t("session"), r.Session)
 	field(a.t("trace"), r.TraceID)
+	for _, key := range slices.Sorted(maps.Keys(r.Tags)) {
+		field(a.t("tag"), key+"="+r.Tags[key])
+	}
+	for _, l := range labels {
+		field(a.t("label"), a.labelText(l))
+	}
 	if err := a.writeSide(&b, a.t("Request"), r.Request); err != nil {
 		return err
 	}
