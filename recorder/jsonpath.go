@@ -21,7 +21,7 @@ type segment struct {
 
 // step is one level of where a value stands: a member's key, or an element's index when key is nil.
 type step struct {
-	key   *string
+	key   []byte
 	index int
 }
 
@@ -122,7 +122,7 @@ func (s segment) fits(at step) bool {
 	case s.any:
 		return true
 	case s.named:
-		return at.key != nil && *at.key == s.key
+		return at.key != nil && string(at.key) == s.key
 	default:
 		return at.key == nil && at.index == s.index
 	}

@@ -83,7 +83,7 @@ func (p *policy) maskMessage(m *records.Message) ([]byte, error) {
 
 func (p *policy) maskJSON(body []byte) ([]byte, error) {
 	var found []span
-	err := walk(body, func(start, end int, at []step, _ any) {
+	err := walk(body, func(start, end int, at []step, _ bool) {
 		if slices.ContainsFunc(p.paths, func(path jsonPath) bool { return path.matches(at) }) {
 			// A container comes after what it holds: it covers those spans.
 			for len(found) > 0 && found[len(found)-1].start >= start {
