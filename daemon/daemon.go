@@ -98,7 +98,7 @@ func (d *Daemon) openStores(ctx context.Context) error {
 	if d.store, err = store.Open(ctx, store.Options{Path: d.dir.Database(), Key: key}); err != nil {
 		return err
 	}
-	d.archive, err = records.Open(d.dir.Records(), records.Options{Logger: d.log})
+	d.archive, err = records.Open(d.dir.Records(), records.Options{Logger: d.log, Book: d.store})
 	return err
 }
 

@@ -8,12 +8,10 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
 
 	"aictl/configs"
 	"aictl/procs"
 	"aictl/store"
-	"aictl/store/records"
 )
 
 // ErrRefused is wrapped by errors of a daemon that would not start the next time either.
@@ -61,45 +59,4 @@ func hopeless(err error) bool {
 		}
 	}
 	return false
-}
-
-// sweepEvery is how often old day files are looked for.
-const sweepEvery = time.Hour
-
-// retain removes records that are older than the retention or take too much space: now, every hour, and when the settings
-// give other limits.
-func (d *Daemon) retain(ctx context.Context) error {
-	tick := time.NewTicker(sweepEvery)
-	defer tick.Stop()
-	for {
-		limits := d.settings.current().Recorder
-		d.sweep(ctx, time.Duration(limits.Retention), int64(limits.MaxBytes))
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		case <-d.sweepNow:
-		}
-	}
-}
-
-// sweep removes day files older than keep, then the oldest ones until all together take no more than most bytes; 0 keeps all.
-func (d *Daemon) sweep(ctx context.Context, keep time.Duration, most int64) {
-	if keep > 0 {
-		swept, err := d.archive.Sweep(ctx, time.Now().Add(-keep))
-		d.tellSwept(ctx, "age", swept, err)
-	}
-	if most > 0 {
-		swept, err := d.archive.SweepBytes(ctx, most)
-		d.tellSwept(ctx, "size", swept, err)
-	}
-}
-
-func (d *Daemon) tellSwept(ctx context.Context, limit string, swept records.Swept, err error) {
-	switch {
-	case err != nil && ctx.Err() == nil:
-		d.log.Error("remove old records", "limit", limit, "err", err)
-	case len(swept.Days) > 0:
-		d.log.Info("removed old records", "limit", limit, "days", swept.Days, "bytes", swept.Bytes)
-	}
 }
