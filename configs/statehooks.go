@@ -21,6 +21,8 @@ const maxHooks = 20
 var HookEvents = []string{
 	"started", "healthy", "unhealthy", "exited", "backoff", "fatal", "stopped",
 	"service.started", "service.stopped", "service.scaled",
+	"canary.started", "canary.changed", "canary.unhealthy", "canary.healthy", "canary.promoted", "canary.ended",
+	"shadow.started", "shadow.changed", "shadow.ended",
 	"job.started", "job.succeeded", "job.failed", "job.skipped", "job.stopped",
 	"deploy.queued", "deploy.running", "deploy.live", "deploy.failed", "deploy.superseded", "deploy.cancelled", "deploy.interrupted",
 }

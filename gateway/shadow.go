@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"aictl/store/records"
@@ -108,7 +109,7 @@ func (x *exchange) uncopied() (why dropReason, ok bool) {
 		return droppedLoop, false
 	case x.status == 0 || x.own != nil:
 		return droppedUnanswered, false
-	case x.tunnel != nil || len(x.r.Trailer) > 0:
+	case x.tunnel != nil || len(x.r.Trailer) > 0 || strings.HasPrefix(x.r.Header.Get("Content-Type"), "application/grpc"):
 		return droppedStream, false
 	case x.request != nil && x.keptBody() == nil && x.r.ContentLength != 0:
 		return droppedBody, false

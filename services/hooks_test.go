@@ -240,6 +240,8 @@ func TestHookEventsExist(t *testing.T) {
 		EventInstanceStarted, EventInstanceHealthy, EventInstanceUnhealthy, EventInstanceExited, EventInstanceBackoff,
 		EventInstanceFatal, EventInstanceStopped, EventServiceStarted, EventServiceStopped, EventServiceScaled,
 		EventJobStarted, EventJobSucceeded, EventJobFailed, EventJobSkipped, EventJobStopped,
+		EventCanaryStarted, EventCanaryChanged, EventCanaryUnhealthy, EventCanaryHealthy, EventCanaryPromoted, EventCanaryEnded,
+		EventShadowStarted, EventShadowChanged, EventShadowEnded,
 	} {
 		kinds[strings.TrimPrefix(string(k), "instance.")] = true
 	}
