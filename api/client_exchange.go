@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -114,4 +115,28 @@ func (c *Client) PostRecords(ctx context.Context, contentType, encoding string, 
 		err = fmt.Errorf("read what became of posted records from %s: %w", c.where, err)
 	}
 	return out, errors.Join(err, res.Body.Close())
+}
+
+// Sessions lists sessions, the latest first.
+func (c *Client) Sessions(ctx context.Context, query SessionsQuery) (out SessionList, err error) {
+	return out, c.call(ctx, http.MethodGet, Prefix+"/records/sessions", query.values(), nil, &out)
+}
+
+// Session reads the records of one session in order; with follow it goes on until ctx ends or the caller breaks off.
+// Of each body come at most so many bytes. Of the query only service, since and until count.
+func (c *Client) Session(ctx context.Context, id string, query RecordsQuery, bodyBytes int, follow bool) iter.Seq2[RecordFull, error] {
+	v := url.Values{"body_bytes": {strconv.Itoa(bodyBytes)}}
+	set(v, "service", query.Service)
+	setTime(v, "since", query.Since)
+	setTime(v, "until", query.Until)
+	if follow {
+		v.Set("follow", "true")
+	}
+	return func(yield func(RecordFull, error) bool) {
+		for line, err := range streamLines[SessionLine](ctx, c, Prefix+"/records/sessions/"+url.PathEscape(id), v) {
+			if !yield(line.Record, err) {
+				return
+			}
+		}
+	}
 }

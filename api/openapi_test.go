@@ -62,6 +62,7 @@ func TestOpenAPINamesEveryRoute(t *testing.T) {
 		GET:/api/v1/services/{name}/runs GET:/api/v1/services/{name}/runs/{id} GET:/api/v1/version
 		GET:/api/v1/sinks POST:/api/v1/sinks/test POST:/api/v1/sinks/retry POST:/api/v1/sinks/rewind
 		GET:/healthz GET:/metrics
+		GET:/api/v1/keys POST:/api/v1/keys POST:/api/v1/keys/{name}/revoke
 		POST:/api/v1/actions POST:/api/v1/config/diff POST:/api/v1/config/reload POST:/api/v1/deploys POST:/api/v1/deploys/preview POST:/api/v1/deploys/{id}/cancel POST:/api/v1/records POST:/api/v1/records/diff POST:/api/v1/records/replay POST:/api/v1/services/{name}/rollback POST:/api/v1/services/{name}/run`)
 	for i := range want {
 		want[i] = strings.Replace(want[i], ":", " ", 1)

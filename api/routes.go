@@ -48,6 +48,8 @@ func (s *Server) routes() {
 	get(s, "/records", records, "listRecords", "Records without headers and bodies, newest first", s.listRecords)
 	s.postRecordsRoute("/records", records)
 	s.exportRoute("/records/export", records)
+	get(s, "/records/sessions", records, "listSessions", "Sessions of records, the latest first", s.listSessions)
+	stream[SessionLine](s, "/records/sessions/{id}", records, "session", "The records of one session in order, and new ones as they come", s.session)
 	get(s, "/records/stats", records, "recordStats", "What is kept, and what the recorder has accounted for", s.recordStats)
 	streaming[ReplayEvent](s, http.MethodPost, "/records/replay", records, "replayRecords",
 		"Send selected requests again, to another release or address; it ends when the caller leaves", s.replay)
@@ -63,6 +65,10 @@ func (s *Server) routes() {
 	post(s, "/sinks/test", records, "testSink", "Connect to a sink and prepare its schema", http.StatusOK, s.testSink)
 	post(s, "/sinks/retry", records, "retrySink", "Have a sink that waits after a failure try again now", http.StatusOK, s.retrySink)
 	post(s, "/sinks/rewind", records, "rewindSink", "Have a sink begin anew", http.StatusOK, s.rewindSink)
+
+	get(s, "/keys", services, "listKeys", "API keys of services, without the keys themselves", s.listKeys)
+	post(s, "/keys", services, "createKey", "Make an API key; the answer is the only place where it is shown", http.StatusCreated, s.createKey)
+	post(s, "/keys/{name}/revoke", services, "revokeKey", "Make an API key worthless, from the next request on", http.StatusOK, s.revokeKey)
 
 	get(s, "/config", system, "config", "The settings that run, and where each comes from", s.config)
 	post(s, "/config/diff", system, "diffConfig", "What a settings file would change, and what would be started anew for it", http.StatusOK, s.configDiff)
