@@ -90,9 +90,6 @@ type Records interface {
 	Labels(ctx context.Context, id string) (current []records.Label, history []records.LabelChange, err error)
 	SetLabel(ctx context.Context, ids []string, e records.LabelEdit) (n int, err error)
 	RemoveLabel(ctx context.Context, id, name, by string, at time.Time) error
-	Labels(ctx context.Context, id string) (current []records.Label, history []records.LabelChange, err error)
-	SetLabel(ctx context.Context, ids []string, e records.LabelEdit) (n int, err error)
-	RemoveLabel(ctx context.Context, id, name, by string, at time.Time) error
 	// Each visits whole records in constant memory.
 	Each(ctx context.Context, f records.Filter, visit func(*records.Exchange) error) (warnings []string, err error)
 }

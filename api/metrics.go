@@ -89,6 +89,7 @@ func (m *meter) Collect(ch chan<- prometheus.Metric) {
 	}
 	collectEvents(ch, m.server.deps.Events.Counts(), m.server.deps.Hooks())
 	collectSinks(ch, m.server.deps.Sinks.Status())
+	collectLimits(ch, m.server.deps.Limits())
 	valid := 1.0
 	if m.server.deps.Config.ConfigRefused() != "" {
 		valid = 0

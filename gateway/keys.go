@@ -1,8 +1,10 @@
 package gateway
 
 import (
+	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/base64"
 	"net/http"
 	"strings"
 	"time"
@@ -23,6 +25,13 @@ type Key struct {
 	Hash    [sha256.Size]byte
 	Expires time.Time // zero: never
 	Rate    configs.Rate
+}
+
+// NewKey makes a key of 256 random bits.
+func NewKey() string {
+	var b [32]byte
+	rand.Read(b[:]) // never fails
+	return KeyPrefix + base64.RawURLEncoding.EncodeToString(b[:])
 }
 
 // HashKey is the digest that stands for a key. One round is enough: a key is 256 random bits, which nobody finds by trying, unlike the
