@@ -119,6 +119,13 @@ type Record struct {
 	Pressure string   `yaml:"pressure" json:"pressure"`
 	Redact   []string `yaml:"redact,omitempty" json:"redact,omitempty"`
 	Session  string   `yaml:"session,omitempty" json:"session,omitempty"`
+	// Model and User name where the model that answered and the user are found: as Session, and with `response.` before it in the
+	// answer.
+	Model string `yaml:"model,omitempty" json:"model,omitempty"`
+	User  string `yaml:"user,omitempty" json:"user,omitempty"`
+	// Index are JSON paths whose values are found without reading bodies: `$.result.label` of the answer, `request.$.model` of
+	// the request.
+	Index []string `yaml:"index,omitempty" json:"index,omitempty"`
 	// Retention is how long and how much of the service's records is kept; the daemon's settings say it of all services.
 	Retention RecordRetention `yaml:"retention,omitempty" json:"retention,omitzero"`
 }

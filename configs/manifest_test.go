@@ -89,6 +89,8 @@ func TestFullManifest(t *testing.T) {
 	want.Record.Pressure = "refuse"
 	want.Record.Redact = []string{"$.user.phone"}
 	want.Record.Session = "header:X-Session-ID"
+	want.Record.Model, want.Record.User = "response.json:$.model", "header:X-User"
+	want.Record.Index = []string{"$.result.label", "request.$['odd name'][*].n"}
 	want.Record.Retention = RecordRetention{Age: Duration(30 * 24 * time.Hour), Bytes: 10_000_000_000, Rows: 1000000}
 	want.Gateway = Gateway{Timeout: Duration(time.Minute), MaxBody: 20 << 20, Protocol: ProtocolH2C, GRPCServices: []string{"ocr.v1.Recognizer", "Health"}, Concurrency: 4, Queue: 0, QueueTimeout: Duration(30 * time.Second),
 		Rate: Rate{Requests: 100, Per: Duration(time.Minute), Burst: 20, By: "header:X-Tenant"}, Keys: KeysRequired,
@@ -121,12 +123,12 @@ func TestDefaults(t *testing.T) {
 	}
 	text := func(v any) string { return fmt.Sprintf("%v", v) }
 	for want, got := range map[string]string{
-		"{false /health 10s 3s 2m 3}":          text(m.Health),
-		"{always 1s 30s 10 10m}":               text(m.Restart),
-		"{TERM 10s}":                           text(m.Stop),
-		"{10MB 5}":                             text(m.Log),
-		"{normal full 1MiB drop []  {0s 0 0}}": text(m.Record),
-		". 1 blue-green":                       text(m.Subdir) + " " + text(m.Replicas) + " " + text(m.Strategy),
+		"{false /health 10s 3s 2m 3}": text(m.Health),
+		"{always 1s 30s 10 10m}":      text(m.Restart),
+		"{TERM 10s}":                  text(m.Stop),
+		"{10MB 5}":                    text(m.Log),
+		"{normal full 1MiB drop []    [] {0s 0 0}}": text(m.Record),
+		". 1 blue-green": text(m.Subdir) + " " + text(m.Replicas) + " " + text(m.Strategy),
 	} {
 		if got != want {
 			t.Errorf("got %s, want %s", got, want)

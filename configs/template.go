@@ -95,6 +95,9 @@ record:                 # request/response pairs; "record: off" for none
   # pressure: drop      # when memory is short: drop bodies, then records; block: requests wait; refuse: 503
   # redact: ["$.user.phone", "header:X-Api-Key"]
   # session: "header:X-Session-ID"   # or cookie:NAME, json:$.path
+  # model: "response.json:$.model"   # what answered: as session, in the request or in the answer
+  # user: "header:X-User"            # whose request it is
+  # index: ["$.result.label", "request.$.lang"]   # found by records list --where without reading bodies
   # retention: {age: 30d, bytes: 10GB, rows: 1000000}   # of this service, whole days; left out: the daemon's
 
 # gateway:              # what the gateway does for the service

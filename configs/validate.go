@@ -144,10 +144,29 @@ func (r Record) check(c *checker) {
 			c.fault(fmt.Sprintf("record.redact[%d]", i), "%q is neither a JSON path (write $.user.phone, $.items[*].name) nor header:NAME nor query:NAME", clip(entry))
 		}
 	}
+	for _, at := range [][2]string{{"record.model", r.Model}, {"record.user", r.User}} {
+		if from := at[1]; from != "" && !validSession(strings.TrimPrefix(from, "response.")) {
+			c.fault(at[0], "%q does not say where that is (write header:NAME, cookie:NAME or json:$.path, with response. before it when it is in the answer)", clip(from))
+		}
+	}
+	for i, entry := range r.Index {
+		if i >= maxIndexed {
+			c.fault("record.index", "has more than %d paths", maxIndexed)
+			break
+		}
+		if !indexRE.MatchString(entry) {
+			c.fault(fmt.Sprintf("record.index[%d]", i), "%q is no JSON path (write $.result.label for one of the answer, request.$.model for one of the request, [*] for any element)", clip(entry))
+		}
+	}
 	if r.Session != "" && !validSession(r.Session) {
 		c.fault("record.session", "%q does not say where the session is (write header:NAME, cookie:NAME or json:$.path)", clip(r.Session))
 	}
 }
+
+// maxIndexed bounds record.index: each path costs time and space with every record.
+const maxIndexed = 16
+
+var indexRE = regexp.MustCompile(`^(?:request\.|response\.)?\$(?:\.[^\s.\[\]()=!<>,&|"'` + "`" + `?@;:+*/\\{}]+|\.\*|\[\*\]|\[[0-9]{1,6}\]|\['[^']+'\]|\["[^"]+"\])+$`)
 
 func (r RecordRetention) check(c *checker) {
 	if r.Age < 0 || r.Age > 0 && time.Duration(r.Age) < 24*time.Hour {

@@ -14,6 +14,7 @@ import (
 
 	"aictl/configs"
 	"aictl/store/records"
+	"aictl/store/records/match"
 )
 
 // Masked replaces every value that is not to be stored.
@@ -32,13 +33,17 @@ type policy struct {
 	headers  []string   // canonical names whose values are masked
 	params   []string   // query parameters whose values are masked
 	paths    []jsonPath // body values that are masked
-	session  session
+	session  place
+	model    place
+	user     place
+	index    []match.Path // what is found without reading bodies
 }
 
-// session is where an exchange's session id is found.
-type session struct {
+// place is where something is said of an exchange: in a header, a cookie or the body.
+type place struct {
 	header, cookie string
 	path           jsonPath
+	response       bool // in the answer
 }
 
 var defaultPolicy = &policy{headers: secretHeaders}
@@ -54,14 +59,15 @@ func newPolicy(rec configs.Record) (*policy, error) {
 			faults = append(faults, fmt.Errorf("redact %q: %w", entry, err))
 		}
 	}
-	if err := p.findSession(rec.Session); err != nil {
+	var err error
+	if p.session, err = placeOf(rec.Session); err != nil {
 		faults = append(faults, fmt.Errorf("session %q: %w", rec.Session, err))
 	}
 	if len(faults) > 0 {
 		p.noBodies = true
 		p.params = []string{"*"}
 	}
-	return p, errors.Join(faults...)
+	return p, errors.Join(append(faults, p.finding(rec))...)
 }
 
 func (p *policy) hide(entry string) error {
@@ -85,23 +91,21 @@ func (p *policy) hide(entry string) error {
 	return nil
 }
 
-func (p *policy) findSession(from string) error {
+func placeOf(from string) (at place, err error) {
+	from, at.response = strings.CutPrefix(from, "response.")
 	kind, name, _ := strings.Cut(from, ":")
 	switch {
-	case from == "":
-		return nil
+	case from == "" && !at.response:
 	case kind == "header" && headerName(name):
-		p.session.header = textproto.CanonicalMIMEHeaderKey(name)
-	case kind == "cookie" && headerName(name):
-		p.session.cookie = name
+		at.header = textproto.CanonicalMIMEHeaderKey(name)
+	case kind == "cookie" && headerName(name) && !at.response:
+		at.cookie = name
 	case kind == "json":
-		path, err := parsePath(name)
-		p.session.path = path
-		return err
+		at.path, err = parsePath(name)
 	default:
-		return errors.New("is not header:NAME, cookie:NAME or json:$.path")
+		err = errors.New("is not header:NAME, cookie:NAME or json:$.path")
 	}
-	return nil
+	return at, err
 }
 
 func headerName(s string) bool {
@@ -113,34 +117,38 @@ func headerName(s string) bool {
 // apply finds the session, then hides what must not reach the disk. When a body cannot be searched for what it must hide,
 // it is taken away and the reason returned.
 func (p *policy) apply(x *records.Exchange) error {
-	if x.Session == "" {
-		x.Session = p.sessionOf(x)
-	}
+	p.attribute(x)
 	x.Query = p.maskQuery(x.Query)
 	x.Error = p.maskError(x.Error)
 	p.maskHeaders(x.Request.Header)
 	p.maskHeaders(x.Response.Header)
 	p.maskHeaders(x.Request.Trailer)
 	p.maskHeaders(x.Response.Trailer)
-	if len(p.paths) == 0 {
-		return nil
+	var err error
+	if len(p.paths) > 0 {
+		err = errors.Join(p.maskBody(&x.Request, "request"), p.maskBody(&x.Response, "response"))
 	}
-	return errors.Join(p.maskBody(&x.Request, "request"), p.maskBody(&x.Response, "response"))
+	p.indexValues(x)
+	return err
 }
 
 // sessionIn reads a session id that stands in the head of a request.
 func (p *policy) sessionIn(h http.Header) string {
-	if p.session.header == "" && p.session.cookie == "" {
+	if p.session.response || p.session.header == "" && p.session.cookie == "" {
 		return ""
 	}
-	return p.sessionOf(&records.Exchange{Request: records.Message{Header: h}})
+	return p.said(p.session, &records.Exchange{Request: records.Message{Header: h}})
 }
 
-// sessionOf reads the session id. One that stands in a masked header is a credential: its digest groups as well.
-func (p *policy) sessionOf(x *records.Exchange) string {
-	switch s := p.session; {
+// said reads what an exchange says at a place. What stands in a masked header is a credential: its digest groups as well.
+func (p *policy) said(s place, x *records.Exchange) string {
+	m := &x.Request
+	if s.response {
+		m = &x.Response
+	}
+	switch {
 	case s.header != "":
-		v := x.Request.Header.Get(s.header)
+		v := m.Header.Get(s.header)
 		if v != "" && slices.Contains(p.headers, s.header) {
 			return digest(v)
 		}
@@ -150,14 +158,23 @@ func (p *policy) sessionOf(x *records.Exchange) string {
 		if c, err := r.Cookie(s.cookie); err == nil {
 			return c.Value
 		}
-	case s.path != nil && !x.Request.Truncated:
-		v := firstScalar(x.Request.Body, s.path)
-		if v != "" && slices.ContainsFunc(p.paths, s.path.equal) {
+	case s.path != nil && !m.Truncated:
+		v := firstScalar(m.Body, s.path)
+		if v != "" && p.masks(m.Body, s.path, v) {
 			return digest(v)
 		}
 		return v
 	}
 	return ""
+}
+
+// masks reports whether the value at a path is one that masking takes away, as it is or with what it stands in.
+func (p *policy) masks(body []byte, path jsonPath, v string) bool {
+	if len(p.paths) == 0 {
+		return false
+	}
+	masked, err := p.maskJSON(body)
+	return err != nil || masked != nil && firstScalar(masked, path) != v
 }
 
 func digest(v string) string {
