@@ -57,7 +57,7 @@ var ErrRunning = errors.New("recorder already runs")
 // Options are the recorder's bounds. Zero values mean the defaults.
 type Options struct {
 	QueueBytes   int64           // memory for everything held or queued; default 64 MiB
-	BatchRecords int             // exchanges in one Append; default 256
+	BatchRecords int             // exchanges that make an Append due, which takes up to four times as many; default 256
 	BatchBytes   int64           // bytes in one Append; default 4 MiB
 	BatchDelay   time.Duration   // how long an exchange waits for company; default 100 ms
 	Backoff      []time.Duration // waits before each retry of a failed Append; default 50 ms … 800 ms

@@ -21,8 +21,11 @@ func TestBatches(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &memory{}
 		r := start(t, store, Options{BatchRecords: 4, BatchBytes: 64 << 10})
-		for range 9 {
+		for n := range 9 {
 			record(r, "a", nil)
+			if n%4 == 3 {
+				synctest.Wait()
+			}
 		}
 		synctest.Wait()
 		if got := store.sizes(); !slices.Equal(got, []int{4, 4}) {
@@ -43,6 +46,28 @@ func TestBatches(t *testing.T) {
 		synctest.Wait()
 		if got := store.sizes(); !slices.Equal(got, []int{4, 4, 1, 1}) {
 			t.Errorf("batches cut by bytes: %v", got)
+		}
+	})
+}
+
+// What comes while a commit takes its time goes into the next one, up to four times what makes one due.
+func TestSlowCommitsAreShared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		goOn := make(chan struct{})
+		store := &memory{fault: func(int, []*records.Exchange) error { <-goOn; return nil }}
+		r := start(t, store, Options{BatchRecords: 4})
+		for n := range 44 {
+			record(r, "a", nil)
+			if n == 3 {
+				synctest.Wait() // the first are being committed
+			}
+		}
+		close(goOn)
+		if err := r.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := store.sizes(); !slices.Equal(got, []int{4, 16, 16, 8}) {
+			t.Errorf("%v", got)
 		}
 	})
 }
