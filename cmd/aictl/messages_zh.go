@@ -15,6 +15,7 @@ var messagesZH = sync.OnceValue(func() map[string]string {
 	maps.Copy(all, replayZH())
 	maps.Copy(all, keysZH())
 	maps.Copy(all, routesZH())
+	maps.Copy(all, exchangeZH())
 	maps.Copy(all, streamsZH())
 	return all
 })
