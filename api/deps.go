@@ -119,6 +119,7 @@ type Deps struct {
 	History   History
 	Logs      Logs
 	Records   Records
+	Custody   Custody
 	Recorder  Recorder
 	Ingest    interchange.Store // where posted records go
 	Events    Events
@@ -154,6 +155,7 @@ func (d *Deps) check() error {
 	need(d.History != nil, "History")
 	need(d.Logs != nil, "Logs")
 	need(d.Records != nil, "Records")
+	need(d.Custody != nil, "Custody")
 	need(d.Recorder != nil, "Recorder")
 	need(d.Ingest != nil, "Ingest")
 	need(d.Replays != nil, "Replays")

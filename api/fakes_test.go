@@ -231,7 +231,7 @@ func (b *backend) Healthy(context.Context) error { return b.note("healthy") }
 func newServer(t testing.TB, b *backend) *Server {
 	t.Helper()
 	s, err := New(Deps{
-		Services: b, Deploys: b, History: b, Logs: logReader{b}, Records: recordReader{b}, Recorder: b, Ingest: postbox{b}, Replays: &replayer{}, Info: b, Events: &b.happened, Config: b,
+		Services: b, Deploys: b, History: b, Logs: logReader{b}, Records: recordReader{b}, Custody: &custodian{}, Recorder: b, Ingest: postbox{b}, Replays: &replayer{}, Info: b, Events: &b.happened, Config: b,
 		Gateway: counters{}, Token: testToken, Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return testNow },
 	})
 	if err != nil {

@@ -66,7 +66,7 @@ func renderRecord(x records.Exchange) Record {
 }
 
 func renderMessage(m records.Message) RecordMessage {
-	return RecordMessage{Size: m.Size, SHA256: hex.EncodeToString(m.SHA256[:]), Truncated: m.Truncated}
+	return RecordMessage{Size: m.Size, SHA256: hex.EncodeToString(m.SHA256[:]), Truncated: m.Truncated, Erased: m.Erased}
 }
 
 func renderRecordFull(x records.Exchange) RecordFull {
@@ -82,7 +82,7 @@ func renderRecordFull(x records.Exchange) RecordFull {
 func renderMessageFull(m records.Message) RecordMessageFull {
 	out := RecordMessageFull{
 		Header: m.Header, Size: m.Size, SHA256: hex.EncodeToString(m.SHA256[:]), Truncated: m.Truncated,
-		Omitted: m.Omitted, Body: string(m.Body), BodyEncoding: BodyText,
+		Omitted: m.Omitted, Erased: m.Erased, Body: string(m.Body), BodyEncoding: BodyText,
 	}
 	if out.Header == nil {
 		out.Header = http.Header{}

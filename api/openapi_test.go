@@ -60,6 +60,7 @@ func TestOpenAPINamesEveryRoute(t *testing.T) {
 		GET:/api/v1/openapi.json GET:/api/v1/records GET:/api/v1/records/export GET:/api/v1/records/sessions GET:/api/v1/records/sessions/{id} GET:/api/v1/records/stats GET:/api/v1/records/{id}
 		GET:/api/v1/services GET:/api/v1/services/{name} GET:/api/v1/services/{name}/releases
 		GET:/api/v1/services/{name}/runs GET:/api/v1/services/{name}/runs/{id} GET:/api/v1/version
+		GET:/api/v1/records/verify GET:/api/v1/records/seals POST:/api/v1/records/seal DELETE:/api/v1/records
 		GET:/api/v1/sinks POST:/api/v1/sinks/test POST:/api/v1/sinks/retry POST:/api/v1/sinks/rewind
 		GET:/healthz GET:/metrics
 		GET:/api/v1/keys POST:/api/v1/keys POST:/api/v1/keys/{name}/revoke

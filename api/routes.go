@@ -56,6 +56,7 @@ func (s *Server) routes() {
 	streaming[DiffEvent](s, http.MethodPost, "/records/diff", records, "diffRecords",
 		"Send selected requests to two releases or addresses and compare the answers, noise taken out; it ends when the caller leaves", s.diff)
 	post(s, "/records/labels", records, "labelRecords", "Label all records that are selected", http.StatusOK, s.labelMany)
+	s.custodyRoutes(records)
 	get(s, "/records/{id}", records, "getRecord", "One record with headers and bodies", s.getRecord)
 	get(s, "/records/{id}/labels", records, "getLabels", "The labels of a record, and every change of them", s.getLabels)
 	route(s, http.MethodPut, Prefix+"/records/{id}/labels/{name}", records, "setLabel", "Make or change a label of a record", http.StatusOK, s.setLabel)

@@ -45,6 +45,7 @@ type RecordMessage struct {
 	Size      int64  `json:"size"`
 	SHA256    string `json:"sha256" doc:"Hex"`
 	Truncated bool   `json:"truncated" doc:"More bytes passed than were kept"`
+	Erased    bool   `json:"erased,omitempty" doc:"The body was erased later, on somebody's request"`
 }
 
 // RecordDocument is the document of `GET /api/v1/records/{id}`.
@@ -94,6 +95,7 @@ type RecordMessageFull struct {
 	SHA256       string      `json:"sha256"`
 	Truncated    bool        `json:"truncated"`
 	Omitted      bool        `json:"omitted" doc:"Bodies are not kept for this service, or were dropped under pressure"`
+	Erased       bool        `json:"erased,omitempty" doc:"The body was erased later, on somebody's request"`
 	Body         string      `json:"body"`
 	BodyEncoding string      `json:"body_encoding" enum:"text,base64"`
 

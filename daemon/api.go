@@ -40,6 +40,7 @@ func (d *Daemon) wireAPI(lines instanceLogs) error {
 		History:   d.store,
 		Logs:      logReader{lines, d.services},
 		Records:   settled{d.archive, d.recorder},
+		Custody:   d.archive,
 		Recorder:  d.recorder,
 		Replays:   d.replays,
 		Verified:  d.verifier.report,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 )
 
@@ -92,4 +93,21 @@ func (a *Archive) eraseIn(ctx context.Context, d day, seqs []int64, e *Erased) e
 	bodies, err := w.finish(ctx)
 	e.Records, e.Bodies = e.Records+w.n, e.Bodies+bodies
 	return err
+}
+
+// Everything reports whether a filter selects all records there are.
+func (f Filter) Everything() bool {
+	f.Limit, f.Cursor, f.OldestFirst, f.ScanLimit = 0, "", false, 0
+	v := reflect.ValueOf(f)
+	for i := range v.NumField() {
+		field := v.Field(i)
+		if kind := field.Kind(); kind == reflect.Slice || kind == reflect.Map {
+			if field.Len() > 0 {
+				return false
+			}
+		} else if !field.IsZero() {
+			return false
+		}
+	}
+	return true
 }
