@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"sync"
+	"sync/atomic"
 
 	"aictl/store/records"
 )
@@ -132,10 +133,11 @@ func (c *capture) sum() [sha256.Size]byte {
 type requestBody struct {
 	capture
 	src  io.Reader
-	most int64    // bytes that are passed on, then errBodyTooLarge; 0: no limit
-	past *silence // told when src is read
-	err  error    // of the last Read, io.EOF once the body is whole; under capture.mu
-	done bool     // the handler has returned; under capture.mu
+	over *atomic.Bool // set when it was read to its end
+	most int64        // bytes that are passed on, then errBodyTooLarge; 0: no limit
+	past *silence     // told when src is read
+	err  error        // of the last Read, io.EOF once the body is whole; under capture.mu
+	done bool         // the handler has returned; under capture.mu
 }
 
 var errRequestOver = errors.New("request body read after the exchange has ended")
@@ -158,6 +160,9 @@ func (b *requestBody) Read(p []byte) (int, error) {
 		b.mu.Lock()
 		b.err = err
 		b.mu.Unlock()
+	}
+	if err == io.EOF {
+		b.over.Store(true)
 	}
 	return n, err
 }

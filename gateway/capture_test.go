@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"aictl/configs"
@@ -225,7 +226,7 @@ func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 // The server closes a request's body when the answer begins, and the transport asks for its end once more after that.
 func TestEndOfRequestBodyStaysTheEnd(t *testing.T) {
 	reads := 0
-	b := &requestBody{src: readerFunc(func(p []byte) (int, error) {
+	b := &requestBody{over: new(atomic.Bool), src: readerFunc(func(p []byte) (int, error) {
 		if reads++; reads > 1 {
 			return 0, http.ErrBodyReadAfterClose
 		}

@@ -156,7 +156,7 @@ func (x *exchange) readRequest() {
 	if x.r.ContentLength < 0 {
 		x.incoming.watchChunks(x)
 	}
-	x.incoming.src = x.r.Body
+	x.incoming.src, x.incoming.over = x.r.Body, &x.sent
 	x.incoming.most, x.incoming.past = int64(x.route.Gateway.MaxBody), &x.silence
 	x.request = &x.incoming
 }

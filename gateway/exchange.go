@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"aictl/gateway/internal/h1"
@@ -60,6 +61,9 @@ type exchange struct {
 	finished bool
 	marks    [2]string // record and instance, as they stand in the answer's header
 	glances  int       // of the watch; under load.mu
+
+	sent atomic.Bool // the request was read to its end
+	ears *quietConn  // on which its client is listened for; under load.mu
 }
 
 type exchangeKey struct{}
@@ -67,6 +71,7 @@ type exchangeKey struct{}
 func (g *Gateway) newExchange(w http.ResponseWriter, r *http.Request, rt *route, path string) *exchange {
 	x := &exchange{g: g, w: w, r: r, route: rt, path: path, start: g.opt.Now()}
 	x.silence.limit = time.Duration(rt.Gateway.Timeout)
+	x.sent.Store(r.ContentLength == 0 && !wantsWebSocket(r))
 	if rt.rules != nil && rt.rules.keys {
 		x.key, x.keyCheck = g.takeKey(r, rt.Service, x.start)
 	}
@@ -220,6 +225,7 @@ func (x *exchange) finish() {
 		x.tally()
 	}
 	x.leave()
+	x.deaf()
 }
 
 func (x *exchange) record() *records.Exchange {

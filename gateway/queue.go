@@ -138,6 +138,7 @@ func (q *queue) take(w *waiter) {
 func (q *queue) wait(w *waiter, until time.Time) outcomeOfWait {
 	x := w.x
 	x.g.lobby.enter(x)
+	x.g.wake()
 	defer x.g.lobby.leave(x)
 	cut := make(chan struct{})
 	ctx := x.Context // on the way over the ReverseProxy, where an abort cancels it

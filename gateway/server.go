@@ -27,9 +27,9 @@ func (g *Gateway) Server() *http.Server {
 // cuts the rest and says so with a *DrainError. Every record is handed over when it returns. It also returns after Leave.
 func (g *Gateway) Serve(ctx context.Context, ln net.Listener) error {
 	srv := g.Server()
-	srv.ConnState = g.leave.count
+	srv.ConnState, srv.ConnContext = g.leave.count, quietContext
 	failed := make(chan error, 1)
-	go func() { failed <- srv.Serve(ln) }()
+	go func() { failed <- srv.Serve(quietListener{ln}) }()
 	select {
 	case err := <-failed:
 		return fmt.Errorf("serve gateway on %s: %w", ln.Addr(), err)

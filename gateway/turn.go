@@ -117,6 +117,7 @@ func (x *exchange) fetchBody(until time.Time) error {
 	if lift := rc.SetReadDeadline(time.Time{}); lift != nil {
 		x.g.opt.Logger.Debug("read deadline not lifted", "error", lift)
 	}
+	x.sent.Store(err == nil)
 	return err
 }
 

@@ -39,7 +39,7 @@ func (g *Gateway) glance() bool {
 	for _, l := range g.allLoads() {
 		busy = l.lookAfter(now) || busy
 	}
-	return busy
+	return g.lobby.listen() || busy
 }
 
 // lookAfter reports whether anything runs on the instance.
@@ -50,6 +50,9 @@ func (l *load) lookAfter(now time.Time) bool {
 		x.glances++
 		if x.glances == 2 {
 			x.takesLong()
+		}
+		if x.glances >= 2 {
+			x.listen()
 		}
 		if x.silence.over(now) {
 			x.call.Abort(errSilent)
