@@ -20,6 +20,7 @@ type aictl struct {
 	data    string
 	log     string
 	keeper  *background
+	before  int64 // recorded before a load
 }
 
 func (a *aictl) name() string { return "aictl" }

@@ -34,14 +34,14 @@ func TestSeconds(t *testing.T) {
 }
 
 func TestMarkdown(t *testing.T) {
-	r := report{Machine: "M", Options: "O", Nginx: "1.2", Managers: []result{{
+	r := report{Machine: "M", Options: "O", Versions: map[string]string{"direct": "1.2"}, Managers: []result{{
 		Name: "x", Version: "1", Start: []float64{0.2}, Cold: []float64{0.3}, Respawn: []float64{0.001, 0.002, 0.003},
 		Log: []float64{2e8}, IdleCPU: 0.25, PSS: map[string]int64{"keeper": 11_000_000, "daemon": 30_000_000},
 	}}, Gateway: []passage{{Name: "direct", Rate: []float64{100}, P50: []float64{0.001}, P99: []float64{0.002}}}}
 	got := r.markdown()
 	for _, want := range []string{
 		"|  | x 1 |\n| --- | --- |\n", "| crash → new process, median (worst) | 2.0 ms (3.0 ms) |", "| log capture | 200 MB/s |",
-		"| memory (PSS) | 41.0 MB (daemon 30.0, keeper 11.0) |", "| direct | 100 | 1.0 ms | 2.0 ms |",
+		"| memory (PSS) | 41.0 MB (daemon 30.0, keeper 11.0) |", "| direct (1.2) | 100 | 1.0 ms | 2.0 ms |  |  |  |",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in:\n%s", want, got)
@@ -85,8 +85,11 @@ func TestService(t *testing.T) {
 	}); err != nil {
 		t.Error(err)
 	}
-	if err := p.load(2, 20*time.Millisecond); err != nil || len(p.Rate) != 1 || p.Rate[0] == 0 {
+	if err := p.halfLoad(2000, 50*time.Millisecond); err != nil || len(p.Half) != 1 || p.Half[0] <= 0 {
 		t.Errorf("load: %v, %+v", err, p)
+	}
+	if err := p.uploads(); err != nil || len(p.Upload) != 1 || p.Upload[0] <= 0 {
+		t.Errorf("uploads: %v, %+v", err, p)
 	}
 	if took, err := b.write("bench-007", 250_000); err != nil || took <= 0 {
 		t.Errorf("write took %s: %v", took, err)

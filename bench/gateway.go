@@ -1,18 +1,13 @@
 package main
 
 import (
-	"bufio"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
-	"sync"
 	"time"
 )
 
@@ -21,166 +16,138 @@ const (
 	unrecorded = "gate-off" // one whose are not
 )
 
+// Sizes of the requests and answers, in bytes, and how many connections are kept busy.
+const (
+	requestSize = 370
+	answerSize  = 400
+	connections = 32
+)
+
 // passage is one way to a service and how fast it was.
 type passage struct {
 	Name    string    `json:"name"`
 	Rate    []float64 `json:"requests_per_second"`
 	P50     []float64 `json:"p50_seconds"`
 	P99     []float64 `json:"p99_seconds"`
+	Half    []float64 `json:"half_load_p99_seconds,omitempty"` // at half of aictl's own rate
+	Upload  []float64 `json:"upload_seconds,omitempty"`        // of 5 MB
+	Kept    []float64 `json:"recorded_share,omitempty"`        // of what was sent; recorders only
 	address string
 	path    string
+	begin   func() error                    // before a load, nil for nothing
+	end     func(sent int) (float64, error) // after it: which share was recorded; nil for no recorder
 }
 
-// measureGateway sends the same requests to one service directly, through nginx and through aictl's gateway.
-func measureGateway(a *aictl, p plan, b *beacon, runs int, length time.Duration) (passages []passage, err error) {
+// measureGateway sends the same requests to one service directly, through others' proxies and recorders, and through aictl's gateway,
+// in turns. What aictl accepted it must have recorded, all of it.
+func measureGateway(a *aictl, p plan, runs int, length time.Duration) (passages []passage, versions map[string]string, err error) {
 	progress("gateway: setting up")
 	defer func() { err = errors.Join(err, a.stop()) }()
 	if err := os.Mkdir(p.dir, 0o755); err != nil { // nginx's workers are another user's
-		return nil, err
+		return nil, nil, err
 	}
 	if err := a.setup(p); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if err := errors.Join(a.deploy(p, recorded, ""), a.deploy(p, unrecorded, "record: off\n")); err != nil {
-		return nil, err
+	size := fmt.Sprintf("env: {ANSWER: %q}\n", fmt.Sprint(answerSize))
+	if err := errors.Join(a.deploy(p, recorded, size), a.deploy(p, unrecorded, size+"record: off\n")); err != nil {
+		return nil, nil, err
 	}
 	gateway, direct, err := a.places(recorded)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	n := &nginx{dir: filepath.Join(p.dir, "nginx"), upstream: direct}
-	if err := n.start(); err != nil {
-		return nil, err
+	peers, err := startProxies(filepath.Join(p.dir, "proxies"), direct)
+	defer func() { err = errors.Join(err, peers.stop()) }()
+	if err != nil {
+		return nil, nil, err
 	}
-	defer func() { err = errors.Join(err, n.manager.stop()) }()
 	u, err := url.Parse(gateway)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	passages = []passage{
-		{Name: "direct", address: direct, path: "/predict"},
-		{Name: "nginx", address: n.address, path: "/ai/gate/predict"},
-		{Name: "aictl, recording off", address: u.Host, path: "/ai/" + unrecorded + "/predict"},
-		{Name: "aictl, every pair recorded", address: u.Host, path: "/ai/" + recorded + "/predict"},
+	passages = append([]passage{{Name: "direct", address: direct, path: "/predict"}}, peers.passages...)
+	passages = append(passages,
+		passage{Name: "aictl, recording off", address: u.Host, path: "/ai/" + unrecorded + "/predict"},
+		passage{Name: "aictl, every pair recorded", address: u.Host, path: "/ai/" + recorded + "/predict", begin: a.forget, end: a.account})
+	script := filepath.Join(p.dir, "post.lua")
+	if err := writeScript(script); err != nil {
+		return nil, nil, err
 	}
-	for range runs {
-		for i := range passages {
-			progress("gateway: %s", passages[i].Name)
-			if err := passages[i].load(8, length); err != nil {
-				return nil, fmt.Errorf("%s: %w", passages[i].Name, err)
+	if err := inTurns(passages, runs, func(pass *passage) error { return pass.load(script, length) }); err != nil {
+		return nil, nil, err
+	}
+	half := median(passages[len(passages)-1].Rate) / 2
+	plain := slices.DeleteFunc(slices.Clone(passages), func(pass passage) bool { return pass.Name == nameMitmproxy || pass.Name == nameGoreplay })
+	if err := inTurns(plain, runs, func(pass *passage) error { return pass.halfLoad(half, length) }); err != nil {
+		return nil, nil, err
+	}
+	if err := inTurns(plain, runs, func(pass *passage) error { return pass.uploads() }); err != nil {
+		return nil, nil, err
+	}
+	for i := range passages {
+		for _, also := range plain {
+			if also.Name == passages[i].Name {
+				passages[i].Half, passages[i].Upload = also.Half, also.Upload
 			}
 		}
 	}
-	return passages, nil
+	return passages, peers.versions, nil
 }
 
-// load keeps so many connections busy, each with one request after the other.
-func (p *passage) load(connections int, length time.Duration) error {
-	var mu sync.Mutex
-	var took []time.Duration
-	var faults error
-	var wg sync.WaitGroup
-	end := time.Now().Add(length)
-	for range connections {
-		wg.Go(func() {
-			mine, err := p.loop(end)
-			mu.Lock()
-			defer mu.Unlock()
-			took, faults = append(took, mine...), errors.Join(faults, err)
-		})
+func inTurns(passages []passage, runs int, one func(*passage) error) error {
+	for range runs {
+		for i := range passages {
+			progress("gateway: %s", passages[i].Name)
+			if err := one(&passages[i]); err != nil {
+				return fmt.Errorf("%s: %w", passages[i].Name, err)
+			}
+		}
 	}
-	wg.Wait()
-	if faults != nil {
-		return faults
-	}
-	slices.Sort(took)
-	p.Rate = append(p.Rate, float64(len(took))/length.Seconds())
-	p.P50 = append(p.P50, took[len(took)/2].Seconds())
-	p.P99 = append(p.P99, took[len(took)*99/100].Seconds())
 	return nil
 }
 
-// loop asks on one connection until the end. It writes prepared bytes, so that little is measured of the asking.
-func (p *passage) loop(end time.Time) ([]time.Duration, error) {
-	c, err := net.Dial("tcp", p.address)
-	if err != nil {
-		return nil, err
-	}
-	defer c.Close()
-	body := `{"input_data": ["` + strings.Repeat("x", 1024-20) + `"]}`
-	request := []byte(fmt.Sprintf("POST %s HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
-		p.path, len(body), body))
-	r := bufio.NewReader(c)
-	var took []time.Duration
-	for began := time.Now(); began.Before(end); began = time.Now() {
-		if _, err := c.Write(request); err != nil {
-			return nil, err
-		}
-		response, err := http.ReadResponse(r, nil)
-		if err != nil {
-			return nil, err
-		}
-		if _, err := io.Copy(io.Discard, response.Body); err != nil {
-			return nil, err
-		}
-		if response.StatusCode != http.StatusOK {
-			return nil, fmt.Errorf("answered %s", response.Status)
-		}
-		took = append(took, time.Since(began))
-	}
-	return took, nil
+// ledger is what aictl says of its records.
+type ledger struct {
+	Accepted, Recorded int64
+	InFlight           int64            `json:"in_flight"`
+	Dropped            map[string]int64 `json:"dropped"`
+	NoBody             int64            `json:"no_body"`
 }
 
-// nginx proxies to one upstream, with connections kept, one worker per core and an access log.
-type nginx struct {
-	dir, upstream, address string
-	manager                *background
+func (a *aictl) ledger() (ledger, error) {
+	out, err := a.command("records", "stats", "-o", "json")
+	var doc struct{ Ledger ledger }
+	if err == nil {
+		err = json.Unmarshal([]byte(out), &doc)
+	}
+	return doc.Ledger, err
 }
 
-func (n *nginx) start() error {
-	if err := os.MkdirAll(n.dir, 0o755); err != nil {
-		return err
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	n.address = l.Addr().String()
-	if err := l.Close(); err != nil {
-		return err
-	}
-	conf := fmt.Sprintf(`daemon off;
-worker_processes auto;
-pid %[1]s/pid;
-error_log %[1]s/error.log;
-events { worker_connections 1024; }
-http {
-  access_log %[1]s/access.log;
-  client_body_temp_path %[1]s/body; proxy_temp_path %[1]s/proxy; fastcgi_temp_path %[1]s/fastcgi;
-  uwsgi_temp_path %[1]s/uwsgi; scgi_temp_path %[1]s/scgi;
-  keepalive_requests 100000000;
-  upstream service { server %[2]s; keepalive 64; }
-  server {
-    listen %[3]s;
-    location /ai/gate/ { proxy_pass http://service/; proxy_http_version 1.1; proxy_set_header Connection ""; }
-  }
+// forget notes what was recorded before a load.
+func (a *aictl) forget() error {
+	l, err := a.ledger()
+	a.before = l.Recorded
+	return err
 }
-`, n.dir, n.upstream, n.address)
-	file := filepath.Join(n.dir, "nginx.conf")
-	if err := os.WriteFile(file, []byte(conf), 0o600); err != nil {
-		return err
-	}
-	if n.manager, err = startBackground(filepath.Join(n.dir, "log"), nil, "nginx", "-p", n.dir, "-c", file); err != nil {
-		return err
-	}
-	return poll("nginx answers", func() bool {
-		c, err := net.Dial("tcp", n.address)
-		return err == nil && c.Close() == nil
+
+// account waits until a load is written. Nothing may have been dropped, not even a body.
+func (a *aictl) account(sent int) (float64, error) {
+	var l ledger
+	err := poll("everything is recorded", func() bool {
+		var err error
+		l, err = a.ledger()
+		return err == nil && l.InFlight == 0
 	})
-}
-
-func nginxVersion() (string, error) {
-	out, err := run("", nil, "nginx", "-v")
-	_, v, _ := strings.Cut(strings.TrimSpace(out), "/")
-	return v, err
+	if err != nil {
+		return 0, err
+	}
+	var lost int64
+	for _, n := range l.Dropped {
+		lost += n
+	}
+	if lost > 0 || l.NoBody > 0 {
+		return 0, fmt.Errorf("aictl lost %d records and %d bodies", lost, l.NoBody)
+	}
+	return float64(l.Recorded-a.before) / float64(sent), nil
 }

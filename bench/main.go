@@ -50,7 +50,12 @@ func main() {
 	flag.DurationVar(&f.settle, "settle", 15*time.Second, "how long services are left alone before they are measured")
 	flag.DurationVar(&f.gatewayTime, "gateway-time", 5*time.Second, "how long each gateway is loaded, per run")
 	flag.Int64Var(&f.logBytes, "log-bytes", 400<<20, "how much a service writes")
+	reverse := flag.String("reverse-proxy", "", "measure nothing: be a bare ReverseProxy, LISTEN=UPSTREAM")
 	flag.Parse()
+	if *reverse != "" {
+		fmt.Fprintln(os.Stderr, "bench:", serveReverseProxy(*reverse))
+		os.Exit(1)
+	}
 	if f.plot != "" {
 		if err := plot(f.plot, "docs/benchmarks-scale.svg"); err != nil {
 			fmt.Fprintln(os.Stderr, "bench:", err)
@@ -113,11 +118,8 @@ func bench(ctx context.Context, f flags) (err error) {
 	}
 	if slices.Contains(wanted, "gateway") && ctx.Err() == nil {
 		p := plan{dir: filepath.Join(dir, "gateway"), service: service, socket: b.path}
-		if rep.Nginx, err = nginxVersion(); err != nil {
-			return err
-		}
-		if rep.Gateway, err = measureGateway(&aictl{program: program}, p, b, f.runs, f.gatewayTime); err != nil {
-			return err
+		if rep.Gateway, rep.Versions, err = measureGateway(&aictl{program: program}, p, f.runs, f.gatewayTime); err != nil {
+			return errors.Join(err, tail(filepath.Join(p.dir, "manager.log")))
 		}
 	}
 	if slices.Contains(wanted, "scale") && ctx.Err() == nil {

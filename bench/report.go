@@ -12,13 +12,13 @@ import (
 
 // report is everything that was measured.
 type report struct {
-	Date     time.Time `json:"date"`
-	Machine  string    `json:"machine"`
-	Options  string    `json:"options"`
-	Nginx    string    `json:"nginx,omitempty"`
-	Managers []result  `json:"managers"`
-	Gateway  []passage `json:"gateway,omitempty"`
-	Scale    []size    `json:"scale,omitempty"`
+	Date     time.Time         `json:"date"`
+	Machine  string            `json:"machine"`
+	Options  string            `json:"options"`
+	Versions map[string]string `json:"proxies,omitempty"`
+	Managers []result          `json:"managers"`
+	Gateway  []passage         `json:"gateway,omitempty"`
+	Scale    []size            `json:"scale,omitempty"`
 }
 
 // write puts the JSON report into dir and the Markdown one onto stdout.
@@ -82,10 +82,23 @@ func (r report) managers(b *strings.Builder) {
 }
 
 func (r report) gateway(b *strings.Builder) {
-	fmt.Fprintf(b, "\n| way to the service (nginx %s) | requests/s | p50 | p99 |\n| --- | --- | --- | --- |\n", r.Nginx)
+	b.WriteString("\n| way to the service | requests/s | p50 | p99 | p99 at half of aictl's load | 5 MB upload | recorded |\n|" + strings.Repeat(" --- |", 7) + "\n")
 	for _, p := range r.Gateway {
-		fmt.Fprintf(b, "| %s | %.0f | %s | %s |\n", p.Name, median(p.Rate), seconds(median(p.P50)), seconds(median(p.P99)))
+		name := p.Name
+		if v := r.Versions[name]; v != "" {
+			name += " (" + v + ")"
+		}
+		fmt.Fprintf(b, "| %s | %.0f | %s | %s | %s | %s | %s |\n", name, median(p.Rate), seconds(median(p.P50)), seconds(median(p.P99)),
+			optional(p.Half, seconds), optional(p.Upload, seconds), optional(p.Kept, func(share float64) string { return fmt.Sprintf("%.1f %%", share*100) }))
 	}
+}
+
+// optional is the median of what was measured, or nothing.
+func optional(values []float64, show func(float64) string) string {
+	if len(values) == 0 {
+		return ""
+	}
+	return show(median(values))
 }
 
 func (r report) scale(b *strings.Builder) {

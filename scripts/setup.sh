@@ -57,6 +57,9 @@ check_bench_tools() {
   need supervisor Supervisor has supervisord
   need runit runit has runsvdir
   need nginx-light nginx has nginx
+  need caddy Caddy has caddy
+  need mitmproxy mitmproxy has mitmdump
+  need wrk wrk has wrk
 }
 
 # Debian starts what it installs; nothing of that is wanted on a machine that only measures.

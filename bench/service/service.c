@@ -3,7 +3,7 @@
 //
 // It connects to the benchmark's unix socket and says "hello PID NAME". On "go BYTES" it writes as much in lines of 100
 // bytes to stdout, as fast as they are taken, and answers "done NANOSECONDS". When the benchmark goes away, so does it.
-// With PORT in its environment it answers every HTTP request there with 200 and 1 KiB of JSON.
+// With PORT in its environment it answers every HTTP request there with 200 and JSON of 1 KiB, or of as many bytes as ANSWER says.
 
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -24,6 +24,7 @@ enum { CLIENTS = 256, REQUEST = 16384, LINE = 100, BURST = 655 * LINE };
 
 struct client {
 	int used;
+	long skip; // bytes of a large body still to come
 	char data[REQUEST];
 };
 
@@ -59,13 +60,15 @@ static int listen_http(const char *port) {
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
 	if (fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof addr) < 0 || listen(fd, 128) < 0) die("listen");
 	char body[1024];
-	memset(body, 'x', sizeof body);
+	const char *wanted = getenv("ANSWER");
+	size_t size = wanted ? strtoul(wanted, NULL, 10) : sizeof body;
+	if (size < 30 || size > sizeof body) die("ANSWER");
+	memset(body, 'x', size);
 	memcpy(body, "{\"status\": \"ok\", \"fill\": \"", 26);
-	memcpy(body + sizeof body - 2, "\"}", 2);
-	answer_size = snprintf(answer, sizeof answer, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
-			       sizeof body);
-	memcpy(answer + answer_size, body, sizeof body);
-	answer_size += sizeof body;
+	memcpy(body + size - 2, "\"}", 2);
+	answer_size = snprintf(answer, sizeof answer, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n", size);
+	memcpy(answer + answer_size, body, size);
+	answer_size += size;
 	return fd;
 }
 
@@ -77,32 +80,60 @@ static void accept_client(void) {
 		if (fds[2 + i].fd >= 0) continue;
 		fds[2 + i] = (struct pollfd){.fd = fd, .events = POLLIN};
 		clients[i].used = 0;
+		clients[i].skip = 0;
 		return;
 	}
 	close(fd);
 }
 
-// The size of the request that the buffer starts with, 0 while it is not all there.
-static int request_size(struct client *c) {
+// The size of the request that the buffer starts with, 0 while its head is not all there.
+static long request_size(struct client *c) {
 	c->data[c->used] = 0;
 	char *end = strstr(c->data, "\r\n\r\n");
 	if (!end) return 0;
-	int size = (int)(end - c->data) + 4;
+	long size = (end - c->data) + 4;
 	for (char *line = strstr(c->data, "\r\n"); line && line < end; line = strstr(line + 2, "\r\n"))
-		if (!strncasecmp(line + 2, "content-length:", 15)) size += atoi(line + 17);
-	return size <= c->used ? size : 0;
+		if (!strncasecmp(line + 2, "content-length:", 15)) size += atol(line + 17);
+	return size;
+}
+
+static void drop_client(int i) {
+	close(fds[2 + i].fd);
+	fds[2 + i].fd = -1;
+}
+
+// Reads and forgets a body that does not fit into the buffer.
+static void skip_body(int i) {
+	static char bulk[1 << 18];
+	struct client *c = &clients[i];
+	ssize_t n = read(fds[2 + i].fd, bulk, c->skip < (long)sizeof bulk ? (size_t)c->skip : sizeof bulk);
+	if (n <= 0) {
+		drop_client(i);
+		return;
+	}
+	c->skip -= n;
+	if (c->skip == 0 && write(fds[2 + i].fd, answer, answer_size) < 0) drop_client(i);
 }
 
 static void serve_client(int i) {
 	struct client *c = &clients[i];
+	if (c->skip > 0) {
+		skip_body(i);
+		return;
+	}
 	int n = read(fds[2 + i].fd, c->data + c->used, REQUEST - 1 - c->used);
 	if (n <= 0) {
-		close(fds[2 + i].fd);
-		fds[2 + i].fd = -1;
+		drop_client(i);
 		return;
 	}
 	c->used += n;
-	for (int size; (size = request_size(c)) > 0;) {
+	for (long size; (size = request_size(c)) > 0;) {
+		if (size >= REQUEST) {
+			c->skip = size - c->used;
+			c->used = 0;
+			return;
+		}
+		if (size > c->used) return;
 		if (write(fds[2 + i].fd, answer, answer_size) < 0) return;
 		memmove(c->data, c->data + size, c->used - size);
 		c->used -= size;
