@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -21,6 +22,7 @@ func tinysvc() {
 	exit := flag.Int("exit", -1, "exit at once with this code")
 	deaf := flag.Bool("deaf", false, "never listen")
 	stubborn := flag.Bool("stubborn", false, "ignore SIGTERM")
+	noise := flag.Bool("noise", false, "answer with a time and a random number")
 	flag.Parse()
 	fmt.Println("starting", *version, os.Getenv("GREETING"))
 	if *exit >= 0 {
@@ -58,7 +60,11 @@ func tinysvc() {
 		if json.Valid(body) {
 			input = json.RawMessage(body)
 		}
-		answer, err := json.Marshal(map[string]any{"version": *version, "input": input})
+		fields := map[string]any{"version": *version, "input": input}
+		if *noise {
+			fields["at"], fields["nonce"] = time.Now(), rand.Uint64()
+		}
+		answer, err := json.Marshal(fields)
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return
