@@ -159,13 +159,14 @@ func renderInstance(v services.InstanceView, detail, usage bool) Instance {
 	out := Instance{
 		ID: v.ID, PID: v.Status.PID, Port: v.Port, State: string(v.Status.State), Health: v.Health,
 		Restarts: v.Status.Restarts, UptimeSeconds: v.Uptime.Seconds(), MemoryBytes: v.MemoryBytes, CPUPercent: v.CPUPercent,
+		Purpose: string(v.Purpose),
 	}
 	if usage {
 		out.Processes, out.OpenFiles = v.Processes, v.OpenFiles
 	}
 	if detail {
 		out.Detail = &InstanceDetail{
-			Release: v.Release, Live: v.Live, Purpose: string(v.Purpose), Reason: v.Reason, LogLost: v.Status.LogLost,
+			Release: v.Release, Live: v.Live, Reason: v.Reason, LogLost: v.Status.LogLost,
 			StartedAt: v.Status.StartedAt, NextStart: v.Status.NextStart,
 		}
 		if e := v.Status.LastExit; e != nil {

@@ -76,6 +76,7 @@ type Instance struct {
 	MemoryBytes   int64           `json:"memory_bytes" doc:"Resident set of the process group"`
 	CPUPercent    float64         `json:"cpu_percent" doc:"Of one core, over the last sampling interval"`
 	Processes     int             `json:"processes,omitempty" doc:"Of the instance, threads not counted; only where usage was asked for"`
+	Purpose       string          `json:"purpose,omitempty" enum:"candidate,canary,shadow" doc:"Of one that is not live and belongs to no deploy"`
 	OpenFiles     int             `json:"open_files,omitempty" doc:"Of all its processes; only where usage was asked for"`
 	Detail        *InstanceDetail `json:"detail,omitempty"`
 }
@@ -84,7 +85,6 @@ type Instance struct {
 type InstanceDetail struct {
 	Release   string    `json:"release"`
 	Live      bool      `json:"live" doc:"False for a candidate of a deploy and for one on its way out"`
-	Purpose   string    `json:"purpose,omitempty" enum:"candidate,canary,shadow" doc:"Of one that is not live and belongs to no deploy"`
 	Reason    string    `json:"reason" doc:"Why it is in this state, for people"`
 	LogLost   int64     `json:"log_lost_bytes" doc:"Output that could not be written (disk full)"`
 	StartedAt time.Time `json:"started_at,omitzero" doc:"Of the running process"`

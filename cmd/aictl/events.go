@@ -118,7 +118,7 @@ func (a *app) eventName(kind string) (string, style) {
 	group, what, _ := strings.Cut(kind, ".")
 	st := plain
 	switch what {
-	case "healthy", "started", "live", "applied", "succeeded":
+	case "healthy", "started", "live", "applied", "succeeded", "promoted":
 		st = green
 	case "exited", "unhealthy", "backoff", "stopped", "lost":
 		st = yellow
@@ -127,6 +127,9 @@ func (a *app) eventName(kind string) (string, style) {
 	}
 	if group == "deploy" {
 		return a.t("deploy") + " " + a.t(what), st
+	}
+	if group == "canary" || group == "shadow" {
+		return a.t(group) + " " + a.t(what), st
 	}
 	if group == "job" {
 		return a.t("run") + " " + a.t(what), st

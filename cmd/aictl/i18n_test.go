@@ -22,7 +22,7 @@ var vocabulary = strings.Fields(`
 	succeeded unknown schedule user boot deploy
 	fetch checkout manifest environment hook start health interface switch drain
 	complete client_abort upstream_abort upstream_error timeout unavailable shutdown lost
-	candidate canary shadow verify`)
+	candidate canary shadow verify promoted ended changed`)
 
 // sourceMessages are the English texts of all calls of the named functions in a directory's Go files.
 func sourceMessages(t *testing.T, dir string, functions ...string) map[string]string {

@@ -7,6 +7,8 @@ func routesZH() map[string]string {
 		"canary":    "灰度",
 		"shadow":    "影子",
 		"verify":    "验证",
+		"promoted":  "已转正",
+		"changed":   "已更改",
 
 		"Send a part of a service's requests to another release": "把服务的一部分请求发到另一个版本",
 		`Start instances of another release beside the live ones, and send a part of the requests to them once they are healthy.

@@ -171,9 +171,29 @@ func (a *app) serviceRow(t *table, s api.Service) {
 	} else if (s.State != "running" || s.Health == "unhealthy") && s.State != "stopped" {
 		note = s.Reason
 	}
+	if trials := a.trials(s); trials != "" {
+		note = strings.TrimSuffix(trials+"; "+note, "; ")
+	}
 	t.row(cell{s.Name, bold}, state, a.health(s.Health), ready,
 		orDash(s.Release.ID), orDash(shortCommit(s.Release.Commit)), "", orDash(strings.Join(ports, ",")),
 		uptime(oldest), restartCount(restarts), percent(cpu, memory), memoryText(memory), countText(processes), countText(files), orDash(s.URL), note)
+}
+
+// trials says which instances run beside the live ones, and what for.
+func (a *app) trials(s api.Service) string {
+	var parts []string
+	for _, purpose := range []string{"canary", "shadow", "candidate"} {
+		var ids []string
+		for _, in := range s.Instances {
+			if in.Purpose == purpose {
+				ids = append(ids, in.ID)
+			}
+		}
+		if len(ids) > 0 {
+			parts = append(parts, a.t(purpose)+" "+strings.Join(ids, " "))
+		}
+	}
+	return strings.Join(parts, ", ")
 }
 
 func (a *app) instanceRow(t *table, in api.Instance, last bool) {
@@ -202,8 +222,8 @@ func (a *app) instanceNote(in api.Instance) string {
 		parts = append(parts, in.Detail.Reason)
 	}
 	switch {
-	case in.Detail.Purpose != "":
-		parts = append(parts, a.t(in.Detail.Purpose))
+	case in.Purpose != "":
+		parts = append(parts, a.t(in.Purpose))
 	case !in.Detail.Live:
 		parts = append(parts, a.t("not live"))
 	}
