@@ -105,7 +105,7 @@ func (d *Daemon) openStores(ctx context.Context) error {
 func (d *Daemon) wire() error {
 	s := d.cfg.Settings
 	d.journal = d.openJournal()
-	d.recorder = recorder.New(d.archive, recorder.Options{QueueBytes: int64(s.Recorder.QueueBytes), Journal: d.journal, Stored: d.stored, Logger: d.log})
+	d.recorder = recorder.New(d.archive, recorder.Options{QueueBytes: int64(s.Recorder.QueueBytes), Journal: d.journal, Stored: d.stored, Key: d.digestKey(), Logger: d.log})
 	d.gateway = gateway.New(d.recorder, gateway.Options{Logger: d.log})
 	d.keys = &keyring{store: d.store, gateway: d.gateway}
 	allocator, err := ports.New(ports.Range(s.Ports), d.store, ports.Options{Logger: d.log})

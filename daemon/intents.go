@@ -2,10 +2,13 @@ package daemon
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
 	"errors"
 	"path/filepath"
 
 	"aictl/recorder/intents"
+	"aictl/store"
 	"aictl/store/records"
 )
 
@@ -35,4 +38,16 @@ func (d *Daemon) stored(ctx context.Context, id string) (records.End, error) {
 		return "", nil
 	}
 	return "", err
+}
+
+// digestKey is what masked sessions and users are digested with: of this data directory alone, and no secret of anything else.
+func (d *Daemon) digestKey() []byte {
+	key, err := store.LoadOrCreateKey(d.dir.Key())
+	if err != nil {
+		d.log.Error("masked sessions are digested without a key", "err", err)
+		return nil
+	}
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte("digests of recorded sessions"))
+	return mac.Sum(nil)
 }

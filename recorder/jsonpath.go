@@ -3,7 +3,6 @@ package recorder
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -24,8 +23,6 @@ type step struct {
 	key   []byte
 	index int
 }
-
-func (p jsonPath) equal(o jsonPath) bool { return slices.Equal(p, o) }
 
 // parsePath reads a path. Errors show what was not understood.
 func parsePath(s string) (jsonPath, error) {

@@ -1,6 +1,7 @@
 package recorder
 
 import (
+	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -28,6 +29,7 @@ type policy struct {
 	off      bool
 	audit    bool
 	pressure string // configs.Record.Pressure
+	key      []byte // of digests
 	noBodies bool
 	maxBody  int64      // bytes kept of a posted body; 0 is all (the gateway keeps its own count)
 	headers  []string   // canonical names whose values are masked
@@ -150,7 +152,7 @@ func (p *policy) said(s place, x *records.Exchange) string {
 	case s.header != "":
 		v := m.Header.Get(s.header)
 		if v != "" && slices.Contains(p.headers, s.header) {
-			return digest(v)
+			return p.digest(v)
 		}
 		return v
 	case s.cookie != "":
@@ -161,7 +163,7 @@ func (p *policy) said(s place, x *records.Exchange) string {
 	case s.path != nil && !m.Truncated:
 		v := firstScalar(m.Body, s.path)
 		if v != "" && p.masks(m.Body, s.path, v) {
-			return digest(v)
+			return p.digest(v)
 		}
 		return v
 	}
@@ -177,9 +179,16 @@ func (p *policy) masks(body []byte, path jsonPath, v string) bool {
 	return err != nil || masked != nil && firstScalar(masked, path) != v
 }
 
-func digest(v string) string {
-	sum := sha256.Sum256([]byte(v))
-	return "sha256:" + hex.EncodeToString(sum[:8])
+// digest stands for a value that must not be stored, and is the same for the same value. With a key, who does not have it cannot
+// find the value by trying all there are.
+func (p *policy) digest(v string) string {
+	if len(p.key) == 0 {
+		sum := sha256.Sum256([]byte(v))
+		return "sha256:" + hex.EncodeToString(sum[:8])
+	}
+	mac := hmac.New(sha256.New, p.key)
+	mac.Write([]byte(v))
+	return "hmac:" + hex.EncodeToString(mac.Sum(nil)[:8])
 }
 
 // maskHeaders masks in place: the recorder owns the exchange.

@@ -61,6 +61,7 @@ type Options struct {
 	BatchBytes   int64           // bytes in one Append; default 4 MiB
 	BatchDelay   time.Duration   // how long an exchange waits for company; default 100 ms
 	Backoff      []time.Duration // waits before each retry of a failed Append; default 50 ms … 800 ms
+	Key          []byte          // of the digests that stand for masked sessions; without one they can be found by trying
 	Logger       *slog.Logger
 	Now          func() time.Time
 
@@ -144,6 +145,7 @@ func New(to Appender, opt Options) *Recorder {
 // not understood; the service is then recorded without bodies, because what should be hidden is not known.
 func (r *Recorder) Configure(name string, rec configs.Record) error {
 	p, err := newPolicy(rec)
+	p.key = r.opt.Key
 	s := r.service(name)
 	s.mu.Lock()
 	s.policy = p

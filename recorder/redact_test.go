@@ -144,8 +144,8 @@ func TestSession(t *testing.T) {
 		{"json:$.meta.session", nil, "s3"},
 		{"json:$.n", nil, "7"},
 		{"json:$.meta.other", nil, ""},
-		{"header:Authorization", nil, digest("Bearer t")},
-		{"json:$.meta.session", []string{"$.meta.session"}, digest("s3")},
+		{"header:Authorization", nil, (&policy{}).digest("Bearer t")},
+		{"json:$.meta.session", []string{"$.meta.session"}, (&policy{}).digest("s3")},
 	}
 	for _, tt := range tests {
 		p, err := newPolicy(configs.Record{Session: tt.from, Redact: tt.redact})

@@ -75,8 +75,9 @@ func TestSecretsReachNoDisk(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := New(archive, Options{Journal: journal, Logger: log.logger(), Stored: func(context.Context, string) (records.End, error) { return "", nil }})
-	err = r.Configure("a", configs.Record{Redact: []string{"$.user.phone", "$.items[*].key", "header:X-Tenant", "query:token"}, Session: "header:X-Tenant"})
+	r := New(archive, Options{Journal: journal, Key: []byte("key"), Logger: log.logger(), Stored: func(context.Context, string) (records.End, error) { return "", nil }})
+	err = r.Configure("a", configs.Record{Redact: []string{"$.user.phone", "$.items[*].key", "header:X-Tenant", "query:token"}, Session: "header:X-Tenant",
+		User: "json:$.user.phone", Model: "header:X-Tenant", Index: []string{"$.user.phone", "$.items[*].key", "$.user", "$.user.name"}})
 	if err != nil {
 		t.Fatal(err)
 	}
