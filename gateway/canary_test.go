@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -236,4 +237,44 @@ func TestCanaryIsDrained(t *testing.T) {
 		t.Errorf("the running request was answered %d", got)
 	}
 	http.DefaultClient.CloseIdleConnections()
+}
+
+// Whatever happens to a canary while requests come, each of them is answered, by one of the two releases.
+func TestCanaryComesAndGoesUnderLoad(t *testing.T) {
+	r := newRig(t, Options{})
+	live, second := side(t, "r1"), side(t, "r2")
+	with := func(c *Canary) Route { return Route{Service: "svc", Targets: []Target{live}, Canary: c} }
+	r.set(t, with(nil))
+	var wg sync.WaitGroup
+	stop := make(chan struct{})
+	for range 4 {
+		c := client(t)
+		wg.Go(func() {
+			for range 60 {
+				res, err := c.Get(r.url + "/ai/svc/")
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if text := readAll(t, res); res.StatusCode != 200 || text != "r1" && text != "r2" {
+					t.Errorf("%d %s", res.StatusCode, text)
+				}
+			}
+		})
+	}
+	go func() { wg.Wait(); close(stop) }()
+	for n := 0; ; n++ {
+		select {
+		case <-stop:
+			return
+		default:
+		}
+		since := time.Unix(int64(n/8), 0)
+		r.set(t, with(&Canary{Release: "r2", Since: since, Weight: float64(n % 101), Targets: []Target{second}}))
+		r.set(t, with(&Canary{Release: "r2", Since: since, Weight: 50}))
+		r.set(t, with(nil))
+		if err := r.Drain(t.Context(), "svc/r2"); err != nil {
+			t.Error(err)
+		}
+	}
 }

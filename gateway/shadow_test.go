@@ -229,8 +229,8 @@ func TestShadowThatHangs(t *testing.T) {
 	if err := r.stop(); err != nil { // it does not wait for the shadow
 		t.Error(err)
 	}
-	if s := r.shadow(); s.Waiting != 0 || s.Bytes != 0 {
-		t.Errorf("after the end %+v", s)
+	if s := r.shadow(); s.Waiting != 0 || s.Bytes != 0 || r.shadows.bytes.Load() != 0 {
+		t.Errorf("after the end %+v, %d bytes of all", s, r.shadows.bytes.Load())
 	}
 }
 

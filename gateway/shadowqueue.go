@@ -11,6 +11,7 @@ import (
 const (
 	copyCount    = 512
 	copyBytes    = 32 << 20
+	copyBytesAll = 128 << 20 // of all services' shadows together
 	copyWorkers  = 16
 	copyOverhead = 2 << 10 // head and bookkeeping of one copy
 )
@@ -75,7 +76,7 @@ func (c *copies) reserve(size int64) bool {
 		c.drop(droppedEnded)
 	case c.count >= copyCount:
 		c.drop(droppedQueue)
-	case c.bytes+size > copyBytes:
+	case c.bytes+size > copyBytes || !c.g.shadows.take(size):
 		c.drop(droppedBytes)
 	default:
 		c.count++
@@ -99,11 +100,17 @@ func (c *copies) send(s *shadowed) {
 	}
 }
 
-// discard gives a copy's room back and counts it. Callers hold c.mu.
+// discard counts a copy that is not sent and gives its room back. Callers hold c.mu.
 func (c *copies) discard(s *shadowed) {
 	c.drop(droppedEnded)
+	c.free(s)
+}
+
+// free gives a copy's room back. Callers hold c.mu.
+func (c *copies) free(s *shadowed) {
 	c.count--
 	c.bytes -= s.size()
+	c.g.shadows.bytes.Add(-s.size())
 }
 
 // work sends copies until none waits.
@@ -144,8 +151,7 @@ func (c *copies) sendOne(life context.Context, s *shadowed) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.count--
-	c.bytes -= s.size()
+	c.free(s)
 }
 
 // close drops what waits; what is under way ends by itself.
@@ -190,11 +196,21 @@ func (g *Gateway) ShadowStats() map[string]ShadowStats {
 
 // shadows are the goroutines that send copies.
 type shadows struct {
+	bytes   atomic.Int64 // of all copies that have not ended
 	mu      sync.Mutex
 	life    context.Context
 	end     context.CancelFunc
 	ended   bool
 	running sync.WaitGroup
+}
+
+// take makes room for a copy among those of all services.
+func (s *shadows) take(size int64) bool {
+	if s.bytes.Add(size) <= copyBytesAll {
+		return true
+	}
+	s.bytes.Add(-size)
+	return false
 }
 
 // begin runs work on a goroutine of its own, unless the gateway has ended.

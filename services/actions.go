@@ -104,15 +104,15 @@ func (m *Manager) move(ctx context.Context, svc store.Service, rel store.Release
 	return true, m.apply(ctx, svc, rel, []store.Instance{row}, false)
 }
 
-// sidestep starts a live instance that failed because a stranger has its port on another one: it would fail for ever.
+// sidestep starts an instance of a service's live release, canary or shadow that failed because a stranger has its port on another one: it would fail for ever.
 func (m *Manager) sidestep(ctx context.Context, id string) error {
 	name, _, _ := strings.Cut(id, "/")
 	defer m.locks.lock(name)()
-	rows := slices.DeleteFunc(m.liveRows(name), func(row store.Instance) bool { return row.ID != id })
+	rows := slices.DeleteFunc(append(m.liveRows(name), m.trialRows(name)...), func(row store.Instance) bool { return row.ID != id })
 	if len(rows) == 0 {
 		return nil
 	}
-	svc, rel, err := m.loadLive(ctx, name)
+	svc, rel, err := m.load(ctx, name, rows[0].Release)
 	if err != nil || svc.Wanted != store.WantedRunning {
 		return err
 	}

@@ -228,7 +228,7 @@ func (m *Manager) bootStart(ctx context.Context, name string) error {
 	if err := m.apply(ctx, svc, rel, m.liveRows(name), true); err != nil {
 		return err
 	}
-	return m.results(m.Keeper.StartAll(ctx, m.trialIDs(name, store.PurposeCanary, store.PurposeShadow)))
+	return m.results(m.Keeper.StartAll(ctx, m.trialIDs(name, lasting...)))
 }
 
 // removeUnknown takes from the keeper what no service owns.

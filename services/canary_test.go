@@ -9,6 +9,7 @@ import (
 
 	"aictl/configs"
 	"aictl/gateway"
+	"aictl/procs"
 	"aictl/store"
 )
 
@@ -215,6 +216,46 @@ func TestSwitchToAnotherReleaseEndsTheCanary(t *testing.T) {
 	if left, err := r.Store.Canaries(t.Context()); err != nil || len(left) != 0 {
 		t.Errorf("stored %v, %v", left, err)
 	}
+}
+
+// A promotion to fewer replicas than the canary has leaves the rest of them to be retired.
+func TestPromotionToFewerReplicas(t *testing.T) {
+	r, _, next := withCanary(t, CanaryWish{Replicas: 3})
+	ctx := t.Context()
+	rows, err := r.Launch(ctx, "ocr", next.ID, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, err := r.Switch(ctx, "ocr", next.ID, idsOf(rows))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Retire(ctx, idsOf(old)); err != nil {
+		t.Fatal(err)
+	}
+	left, err := r.Store.Instances(ctx, "ocr", "")
+	if err != nil || len(left) != 1 || !left[0].Live || left[0].ID != rows[0].ID || r.router.targets("ocr") != rows[0].ID {
+		t.Errorf("left %+v, routed to %s, %v", left, r.router.targets("ocr"), err)
+	}
+}
+
+// A stranger takes the port of a canary's instance while it is down: it comes back on another one.
+func TestCanaryMovesToAnotherPort(t *testing.T) {
+	r, _, _ := withCanary(t, CanaryWish{})
+	was := r.router.routes["ocr"].Canary.Targets[0].Addr
+	r.ports.mu.Lock()
+	delete(r.ports.given, "ocr/2") // the next Acquire finds another
+	r.ports.mu.Unlock()
+	r.keeper.mu.Lock()
+	r.keeper.end("ocr/2")
+	r.keeper.set("ocr/2", func(s *procs.Status) { s.State, s.Reason = procs.StateBackoff, "exited with code 1: address in use" })
+	r.keeper.mu.Unlock()
+	eventually(t, "it serves on another port", func() bool {
+		r.router.mu.Lock()
+		defer r.router.mu.Unlock()
+		c := r.router.routes["ocr"].Canary
+		return len(c.Targets) == 1 && c.Targets[0].Addr != was
+	})
 }
 
 func TestRecreateDeployEndsTheCanary(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"aictl/procs"
 	"aictl/store"
@@ -97,34 +98,38 @@ func (m *Manager) release(s *service, p store.Purpose, release string) (rows []s
 }
 
 // trialIDs are a service's instances with one of some purposes.
-func (m *Manager) trialIDs(name string, purposes ...store.Purpose) (ids []string) {
+func (m *Manager) trialIDs(name string, purposes ...store.Purpose) []string {
+	return ofTrials(m, name, purposes, func(i *instance) string { return i.ID })
+}
+
+// lasting are the purposes of instances that outlive the daemon.
+var lasting = []store.Purpose{store.PurposeCanary, store.PurposeShadow}
+
+// trialRows are the instances of a service's canary and shadow, as they are stored.
+func (m *Manager) trialRows(name string) []store.Instance {
+	return ofTrials(m, name, lasting, func(i *instance) store.Instance { return i.Instance })
+}
+
+// ofTrials picks something of each instance of a service with one of some purposes, by slot.
+func ofTrials[T any](m *Manager, name string, purposes []store.Purpose, pick func(*instance) T) (picked []T) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, i := range m.entry(name).slots {
-		for _, p := range purposes {
-			if i.Purpose == p {
-				ids = append(ids, i.ID)
-			}
+		if slices.Contains(purposes, i.Purpose) {
+			picked = append(picked, pick(i))
 		}
 	}
-	return ids
+	return picked
 }
 
 // runIDs are the instances that a service that is wanted runs: the live ones, its canary's and its shadow's.
 func (m *Manager) runIDs(name string) []string {
-	return append(m.liveIDs(name), m.trialIDs(name, store.PurposeCanary, store.PurposeShadow)...)
+	return append(m.liveIDs(name), m.trialIDs(name, lasting...)...)
 }
 
 // trialSpecs are what the keeper is to run for a service's canary and shadow.
-func (m *Manager) trialSpecs(name string) (specs []procs.Spec) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, i := range m.entry(name).slots {
-		if i.Purpose == store.PurposeCanary || i.Purpose == store.PurposeShadow {
-			specs = append(specs, i.spec)
-		}
-	}
-	return specs
+func (m *Manager) trialSpecs(name string) []procs.Spec {
+	return ofTrials(m, name, lasting, func(i *instance) procs.Spec { return i.spec })
 }
 
 // adoptable are up to n instances of a service's canary that can become live as they are. Called with the service's lock held.
