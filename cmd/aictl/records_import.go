@@ -115,7 +115,7 @@ func (a *app) importRecords(ctx context.Context, file, format string, o api.Post
 }
 
 // openImport opens a file, or stdin, and looks through its compression.
-func (a *app) openImport(file string, m *meter) (plain *bufio.Reader, done func(), err error) {
+func (a *app) openImport(file string, m *meter) (*bufio.Reader, func(), error) {
 	from, done := a.in, func() {}
 	if file != "-" {
 		f, err := os.Open(file)
