@@ -45,6 +45,7 @@ type Archive struct {
 	bodies  *bodies
 	codec   *codec
 	readers *readers
+	queries chan struct{} // bounds how many queries run at a time
 	cache   *blockCache
 	ends    ends
 
@@ -75,10 +76,13 @@ func Open(dir string, o Options) (*Archive, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open records: %w", err)
 	}
-	a := &Archive{dir: dir, o: o, log: o.Logger, codec: codec, readers: newReaders(dir), cache: &blockCache{}}
+	a := &Archive{dir: dir, o: o, log: o.Logger, codec: codec, readers: newReaders(dir), cache: &blockCache{}, queries: make(chan struct{}, maxQueries)}
 	a.bodies = &bodies{dir: bodyDir, put: putFile}
 	if err := a.bodies.removeTemporary(); err != nil {
 		return nil, fmt.Errorf("open records: %w", sqlite.Explain(err))
+	}
+	if err := a.convertOld(); err != nil {
+		return nil, fmt.Errorf("open records: %w", err)
 	}
 	return a, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 
@@ -50,6 +51,8 @@ func (r *readers) with(ctx context.Context, d day, f func(*sql.DB) error) (err e
 		return nil
 	case version > dayVersion:
 		return errNewerDay
+	case version < dayVersion:
+		return fmt.Errorf("%w: it is of version %d and could not be converted", ErrCorrupt, version)
 	}
 	return sqlite.Explain(f(dr.db))
 }
