@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -28,6 +29,9 @@ type Target struct {
 
 // base is the address for the n-th request.
 func (t Target) base(n uint64) *url.URL { return t.URLs[n%uint64(len(t.URLs))] }
+
+// copyBuffers are lent to the reading of answers.
+var copyBuffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
 
 // keepAnswer bounds how much of an answer is kept for a comparison, in bytes. Size and digest cover all of it.
 const keepAnswer = 8 << 20
@@ -89,7 +93,10 @@ func (s *sender) exchange(ctx context.Context, i *item, to Target, keep bool) (a
 	if !keep {
 		sink.room = 0
 	}
-	if _, err := io.Copy(&sink, res.Body); err != nil {
+	buffer := copyBuffers.Get().(*[32 << 10]byte)
+	_, err = io.CopyBuffer(&sink, res.Body, buffer[:])
+	copyBuffers.Put(buffer)
+	if err != nil {
 		return a, err
 	}
 	a = compare.Answer{Status: res.StatusCode, Header: res.Header, Body: sink.kept, Size: sink.size, Partial: sink.size > int64(len(sink.kept))}

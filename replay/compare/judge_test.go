@@ -129,7 +129,7 @@ func sortedPlaces(p []place) []place {
 // TestPlantedChangesAreFoundAndNoiseIsNot is the promise: over many seeds, every planted change and nothing else.
 func TestPlantedChangesAreFoundAndNoiseIsNot(t *testing.T) {
 	all := sortedPlaces(slices.Collect(maps.Keys(changes)))
-	for seed := range uint64(25) {
+	for seed := range uint64(12) {
 		r := rand.New(rand.NewPCG(seed, 3))
 		var change []place
 		for _, p := range all {

@@ -31,7 +31,7 @@ func TestBinomialTail(t *testing.T) {
 func TestRatioCovers(t *testing.T) {
 	r := rand.New(rand.NewPCG(4, 2))
 	covered := 0
-	const runs = 40
+	const runs = 25
 	for range runs {
 		a, b, slow := make([]float64, 100), make([]float64, 100), make([]float64, 100)
 		for i := range a {
