@@ -106,20 +106,20 @@ func (s *Server) rewindSink(ctx context.Context, in *sinkRewindInput) (SinkResul
 
 // Sinks lists the databases and queues that get records.
 func (c *Client) Sinks(ctx context.Context) (out SinkList, err error) {
-	return out, c.call(ctx, http.MethodGet, "/sinks", nil, nil, &out)
+	return out, c.call(ctx, http.MethodGet, Prefix+"/sinks", nil, nil, &out)
 }
 
 // TestSink connects to a sink and prepares its schema.
 func (c *Client) TestSink(ctx context.Context, name string) (out SinkResult, err error) {
-	return out, c.call(ctx, http.MethodPost, "/sinks/test", url.Values{"name": {name}}, nil, &out)
+	return out, c.call(ctx, http.MethodPost, Prefix+"/sinks/test", url.Values{"name": {name}}, nil, &out)
 }
 
 // RetrySink has a sink try again now.
 func (c *Client) RetrySink(ctx context.Context, name string) (out SinkResult, err error) {
-	return out, c.call(ctx, http.MethodPost, "/sinks/retry", url.Values{"name": {name}}, nil, &out)
+	return out, c.call(ctx, http.MethodPost, Prefix+"/sinks/retry", url.Values{"name": {name}}, nil, &out)
 }
 
 // RewindSink has a sink begin anew, from "beginning" or "now".
 func (c *Client) RewindSink(ctx context.Context, name, to string) (out SinkResult, err error) {
-	return out, c.call(ctx, http.MethodPost, "/sinks/rewind", url.Values{"name": {name}, "to": {to}}, nil, &out)
+	return out, c.call(ctx, http.MethodPost, Prefix+"/sinks/rewind", url.Values{"name": {name}, "to": {to}}, nil, &out)
 }

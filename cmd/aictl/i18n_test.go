@@ -19,6 +19,7 @@ var vocabulary = strings.Fields(`
 	stopped starting running unhealthy backoff stopping fatal healthy none
 	queued live failed superseded cancelled interrupted done skipped
 	exited step applied refused
+	idle sending retrying stuck
 	succeeded unknown schedule user boot deploy
 	fetch checkout manifest environment hook start health interface switch drain
 	complete client_abort upstream_abort upstream_error timeout unavailable shutdown lost

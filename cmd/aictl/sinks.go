@@ -26,6 +26,7 @@ func (a *app) sinksListCommand() *cobra.Command {
 		Use:     "list",
 		Aliases: []string{"ls"},
 		Short:   a.t("List the sinks: state, delivered, behind, the last error"),
+		Long:    a.t("List the sinks: what each is doing, how many records it has got and how many wait for it."),
 		Example: a.examples(a.t("As JSON, for monitoring"), "aictl sinks list -o json"),
 		Args:    a.args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -89,7 +90,7 @@ func (a *app) onSink(cmd *cobra.Command, act func(cmd *cobra.Command, client *ap
 			if !result.OK {
 				return nil // the error below says it
 			}
-			_, err := fmt.Fprintf(a.out, "%s: %s\n", result.Name, a.t(done))
+			_, err := fmt.Fprintf(a.out, "%s: %s\n", result.Name, done)
 			return err
 		}); err != nil || result.OK {
 			return err
@@ -123,7 +124,7 @@ func (a *app) sinksTestCommand() *cobra.Command {
 		Example: a.examples(a.t("After changing its address"), "aictl sinks test lake"),
 	}, func(cmd *cobra.Command, client *api.Client, name string) (api.SinkResult, error) {
 		return client.TestSink(cmd.Context(), name)
-	}, "it can be reached and written to")
+	}, a.t("it can be reached and written to"))
 }
 
 func (a *app) sinksRetryCommand() *cobra.Command {
@@ -134,7 +135,7 @@ func (a *app) sinksRetryCommand() *cobra.Command {
 		Example: a.examples(a.t("When the database is back"), "aictl sinks retry lake"),
 	}, func(cmd *cobra.Command, client *api.Client, name string) (api.SinkResult, error) {
 		return client.RetrySink(cmd.Context(), name)
-	}, "it tries again")
+	}, a.t("it tries again"))
 }
 
 func (a *app) sinksRewindCommand() *cobra.Command {
@@ -150,7 +151,7 @@ all that it has not got yet. Records that are there already are not doubled.`),
 			return api.SinkResult{}, a.usageError(cmd, a.errorf("--to %q is neither beginning nor now", to))
 		}
 		return client.RewindSink(cmd.Context(), name, to)
-	}, "it begins anew")
+	}, a.t("it begins anew"))
 	cmd.Flags().StringVar(&to, "to", to, a.t("beginning, or now"))
 	return cmd
 }
