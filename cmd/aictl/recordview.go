@@ -67,6 +67,9 @@ func bodyOf(m api.RecordMessageFull) ([]byte, error) {
 }
 
 func (a *app) rawBody(m api.RecordMessageFull) error {
+	if m.Erased {
+		return a.errorf("the body of %s was erased", humanSize(m.Size))
+	}
 	if m.Omitted {
 		return a.errorf("the body of %s was not kept", humanSize(m.Size))
 	}
@@ -130,6 +133,10 @@ func (a *app) writeSide(b *strings.Builder, title string, m api.RecordMessageFul
 		for _, value := range m.Header[name] {
 			fmt.Fprintf(b, "  %s %s\n", a.out.paint(cyan, printable(name)+":"), printable(value))
 		}
+	}
+	if m.Erased {
+		fmt.Fprintf(b, "\n  %s\n", a.out.paint(dim, a.t("the body was erased")))
+		return nil
 	}
 	if m.Omitted {
 		a.writeStream(b, m, nil)

@@ -1,0 +1,42 @@
+package main
+
+// custodyZH is what `aictl records verify`, `seals` and `erase` say.
+func custodyZH() map[string]string {
+	return map[string]string{
+		"Prove that records are what was recorded": "证明记录与当初写入的一致",
+		"Read every record of the days from --since to --until and compare it with the hash chain of its day, with its row, with the files\nof its bodies, and with the seals that were taken of days that are over. The first record that was changed, moved or taken away is\nnamed for each day, and the exit code is 1. Records that were erased on request or removed by the retention are no fault.\n\nWith --seals, the seals are also compared with a file that records seals wrote earlier: so a change of the server's own\ndatabase is found, too.": "读取 --since 到 --until 各天的每条记录，与当天的哈希链、它的行、正文文件以及已结束各天的封印比较。\n每天第一条被改动、移动或取走的记录会被指出，退出码为 1。应要求擦除的或按保留期删除的记录不算问题。\n\n给出 --seals 时，还会与 records seals 早先写出的文件比较封印：这样连服务器自身数据库的改动也能发现。",
+		"The last week":                                                  "最近一周",
+		"Against seals that were kept elsewhere":                         "与保存在别处的封印比较",
+		"Reading every record":                                           "正在读取每条记录",
+		"compare with the seals in a `FILE`, too":                        "同时与 `FILE` 中的封印比较",
+		"%s holds no seals: write it with `aictl records seals -o json`": "%s 中没有封印：请用 `aictl records seals -o json` 写出",
+		"the server's seal of %d records is not the one in the file":     "服务器上 %d 条记录的封印与文件中的不同",
+		"VERDICT":            "结论",
+		"SEALED":             "已封印",
+		"ERASED":             "已擦除",
+		"REMOVED":            "已删除",
+		"sound":              "完好",
+		"record %d (%s): %s": "记录 %d（%s）：%s",
+		"record %d: %s":      "记录 %d：%s",
+		"Show the seals of days, to keep them elsewhere": "显示各天的封印，以便保存到别处",
+		"Show the seals: for each day, after how many records its hash chain had which head. Every day is sealed when it is over; with --now,\nevery day is sealed as it is, today's too. Kept on another machine, they prove later that nothing was changed: see records verify --seals.": "显示封印：每天在多少条记录之后其哈希链的头是什么。每天结束后会被封印；加 --now 则按现状封印每一天，包括今天。\n保存在另一台机器上，日后可证明没有任何改动：见 records verify --seals。",
+		"Export them":                 "导出封印",
+		"seal every day as it is now": "按现状封印每一天",
+		"no day is sealed yet":        "还没有封印任何一天",
+		"SEALED AT":                   "封印时间",
+		"HEAD":                        "链头",
+		"Erase the bodies of records, and what tells a person": "擦除记录的正文以及能识别个人的内容",
+		"Erase what the selected records hold of a person: bodies, headers, trailers, query, address, session, user, tags, errors, parts.\nIt is gone from the disk when the command ends. When, what, how long and how it ended stays, and so do the digests of the bodies: the\nhash chain of the day stays whole. Labels stay. What sinks and exports have got is not reached.\n\nOn a terminal it asks first; elsewhere it needs --yes.": "擦除所选记录中与个人有关的内容：正文、头、尾、查询串、地址、会话、用户、标签、错误、分段。\n命令结束时它们已从磁盘上消失。时间、内容类别、耗时和结束方式保留，正文摘要也保留：当天的哈希链保持完整。\n标注保留。已送往去向和已导出的内容不受影响。\n\n在终端上会先询问；否则需要 --yes。",
+		"One user, by their wish":                                "应某位用户的要求",
+		"One session, without a question":                        "一个会话，不询问",
+		"say which records with filters, or --all for every one": "用过滤条件指定记录，或用 --all 表示全部",
+		"Erasing records":                                        "正在擦除记录",
+		"erased %d records":                                      "已擦除 %d 条记录",
+		"erase every record":                                     "擦除所有记录",
+		"add --yes to erase without a question":                  "加 --yes 可不经询问直接擦除",
+		"Erase %d records for good? [y/N] ":                      "永久擦除 %d 条记录？[y/N] ",
+		"the body of %s was erased":                              "%s 的正文已擦除",
+		"the body was erased":                                    "正文已擦除",
+		"nothing was erased":                                     "没有擦除任何内容",
+	}
+}
