@@ -90,6 +90,7 @@ type Records interface {
 	Labels(ctx context.Context, id string) (current []records.Label, history []records.LabelChange, err error)
 	SetLabel(ctx context.Context, ids []string, e records.LabelEdit) (n int, err error)
 	RemoveLabel(ctx context.Context, id, name, by string, at time.Time) error
+	SQL(ctx context.Context, q records.Query) (records.QueryResult, error)
 	// Each visits whole records in constant memory.
 	Each(ctx context.Context, f records.Filter, visit func(*records.Exchange) error) (warnings []string, err error)
 }

@@ -46,6 +46,7 @@ var kinds = []Kind{
 	{path.ErrBadPattern, http.StatusUnprocessableEntity, CodeInvalid, "patterns are names, globs (* ? [a-z]) or @group"},
 	{records.ErrBadID, http.StatusUnprocessableEntity, CodeInvalid, ""},
 	{records.ErrBadCursor, http.StatusUnprocessableEntity, CodeInvalid, ""},
+	{records.ErrBadQuery, http.StatusUnprocessableEntity, CodeInvalid, "docs/finding.md describes what can be asked"},
 	{records.ErrBadLabel, http.StatusUnprocessableEntity, CodeInvalid, ""},
 	{records.ErrAmbiguous, http.StatusConflict, CodeConflict, ""},
 	{records.ErrClosed, http.StatusServiceUnavailable, CodeUnavailable, "aictl is stopping: try again"},

@@ -15,7 +15,7 @@ import (
 
 // findingRoutes are the calls about labels and SQL.
 var findingRoutes = []string{
-	"POST /api/v1/records/labels", "GET /api/v1/records/{id}/labels", "PUT /api/v1/records/{id}/labels/{name}", "DELETE /api/v1/records/{id}/labels/{name}",
+	"POST /api/v1/records/sql", "POST /api/v1/records/labels", "GET /api/v1/records/{id}/labels", "PUT /api/v1/records/{id}/labels/{name}", "DELETE /api/v1/records/{id}/labels/{name}",
 }
 
 func (r recordReader) Labels(_ context.Context, id string) (current []records.Label, history []records.LabelChange, err error) {

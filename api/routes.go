@@ -55,6 +55,7 @@ func (s *Server) routes() {
 		"Send selected requests again, to another release or address; it ends when the caller leaves", s.replay)
 	streaming[DiffEvent](s, http.MethodPost, "/records/diff", records, "diffRecords",
 		"Send selected requests to two releases or addresses and compare the answers, noise taken out; it ends when the caller leaves", s.diff)
+	post(s, "/records/sql", records, "queryRecords", "Run a SELECT over the views records and labels", http.StatusOK, s.recordsSQL)
 	post(s, "/records/labels", records, "labelRecords", "Label all records that are selected", http.StatusOK, s.labelMany)
 	s.custodyRoutes(records)
 	get(s, "/records/{id}", records, "getRecord", "One record with headers and bodies", s.getRecord)

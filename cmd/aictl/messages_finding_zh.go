@@ -3,6 +3,22 @@ package main
 // findingZH is what the commands that search, count and label records say.
 func findingZH() map[string]string {
 	return map[string]string{
+		"Ask the records in SQL": "用 SQL 查询记录",
+		`Run one SELECT over the views records and labels. Nothing can be written. QUERY is - for the standard input.
+
+records has: id, started_at, day, hour, service, release, instance, method, path, model, user, source, end, status, duration_ms,
+first_byte_ms, request_bytes, response_bytes, cached, session, trace_id, query, remote, error, tags (JSON), request_body, response_body.
+labels has: id, name, truth (JSON), thumb, note, by, at.`: `对视图 records 和 labels 执行一条 SELECT，不能写入。QUERY 为 - 时从标准输入读取。
+
+records 的列：id、started_at、day、hour、service、release、instance、method、path、model、user、source、end、status、duration_ms、
+first_byte_ms、request_bytes、response_bytes、cached、session、trace_id、query、remote、error、tags（JSON）、request_body、response_body。
+labels 的列：id、name、truth（JSON）、thumb、note、by、at。`,
+		"Answers by what they say":                         "按应答内容统计",
+		"How often the model was right":                    "模型答对的比例",
+		"--timeout %s: use 1s to 300s":                     "--timeout %s：请用 1s 到 300s",
+		"how long it may take, at most 300s":               "最多可用的时间，不超过 300s",
+		"write CSV":                                        "输出 CSV",
+		"there are more rows: add a LIMIT, or give --rows": "还有更多行：请加 LIMIT，或用 --rows",
 		"with a label: any, none, truth, truth=JSON, thumb=up, thumb=down, note, by=WHO, a NAME, or NAME: before one of them; may be repeated": "带有标注：any、none、truth、truth=JSON、thumb=up、thumb=down、note、by=WHO、某个 NAME，或在其前加 NAME:；可重复",
 		"with a condition `EXPR` on the JSON of the bodies, such as '$.result.score < 0.6'; request.$ is the request's":                        "正文 JSON 满足条件 `EXPR` 的，例如 '$.result.score < 0.6'；request.$ 指请求正文",
 		"What the model said, and was unsure of":       "模型给出了答案但没有把握的",

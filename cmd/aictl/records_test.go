@@ -117,3 +117,13 @@ func TestSearchGoesOn(t *testing.T) {
 	got.want(t, exitOK, []string{`"id": "3"`, `"scanned": 300`}, []string{"looked into 100 records", "found 2"})
 	s.sawRequest(t, "GET /api/v1/records?cursor=c&limit=3&where=%24.a+%3D%3D+1")
 }
+
+func TestRecordsSQL(t *testing.T) {
+	s := newServer(t)
+	s.answer("POST /api/v1/records/sql", api.RecordsTable{SchemaVersion: 1, Columns: []string{"label", "n"}, Rows: [][]any{{"a,b", 12}, {nil, 3.5}}, Truncated: true, Warnings: []string{"only some"}})
+	s.run(t, "records", "sql", "SELECT 1", "--rows", "5", "--since", "1h").want(t, exitOK, []string{"label     n\n", "a,b      12\n", "        3.5\n"}, []string{"there are more rows", "only some"})
+	s.sawRequest(t, `POST /api/v1/records/sql {"query":"SELECT 1","since":"2026-11-21T11:00:00Z","rows":5,"seconds":30}`)
+	s.run(t, "records", "sql", "SELECT 1", "--csv").want(t, exitOK, []string{"label,n\n\"a,b\",12\n,3.5\n"}, nil)
+	s.run(t, "records", "sql", "SELECT 1", "-o", "json").want(t, exitOK, []string{`"truncated": true`}, nil)
+	s.run(t, "records", "sql", "SELECT 1", "--timeout", "1h").want(t, exitUsage, nil, []string{"use 1s to 300s"})
+}

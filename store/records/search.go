@@ -265,7 +265,7 @@ func (a *Archive) lookUp(ctx context.Context, d day, db *sql.DB, want uint32, is
 
 const (
 	valuesAt  = `SELECT first, data FROM path_values WHERE path = (SELECT n FROM names WHERE text = ?)`
-	lastOfDay = `SELECT coalesce(max(first + count), 1) FROM rollups`
+	lastOfDay = `SELECT coalesce((SELECT first + count FROM rollups ORDER BY first DESC LIMIT 1), 1)`
 )
 
 // ruleOut reads the indexes of the paths that every match must fulfil a condition on. Where few records are left, their ids
