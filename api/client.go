@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,6 +25,7 @@ type Target struct {
 	Socket string
 	URL    string
 	Token  string
+	CAFile string // certificates in PEM that vouch for an https URL's, beside those that the system trusts; "" for none
 }
 
 // Client calls a daemon's API. It sets no timeouts but that of connecting; the caller's context bounds a call.
@@ -45,6 +47,10 @@ func NewClient(t Target) (*Client, error) {
 		MaxIdleConnsPerHost: 4,
 		IdleConnTimeout:     30 * time.Second,
 		TLSHandshakeTimeout: dialTimeout,
+	}
+	var err error
+	if transport.TLSClientConfig, err = TLSConfig(t.CAFile); err != nil {
+		return nil, err
 	}
 	c := &Client{token: t.Token, http: &http.Client{Transport: transport}}
 	switch {
@@ -130,7 +136,10 @@ func (c *Client) explain(ctx context.Context, err error) error {
 		cause = wrapped.Err
 	}
 	var op *net.OpError
+	var untrusted *tls.CertificateVerificationError
 	switch {
+	case errors.As(err, &untrusted):
+		return fmt.Errorf("%w at %s: its certificate is not trusted: %w; name the authority's certificate with --ca-file", ErrUnreachable, c.where, untrusted)
 	case errors.Is(err, os.ErrPermission):
 		return fmt.Errorf("not allowed to use the daemon at %s: run as the user that runs it: %w", c.where, cause)
 	case errors.As(err, &op) && op.Op == "dial":

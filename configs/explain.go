@@ -91,6 +91,8 @@ func (s *Settings) faults() []Fault {
 	if s.Listen == s.GatewayListen && !strings.HasSuffix(s.Listen, ":0") {
 		c.fault("gateway_listen", "%s is the API's address already: choose another port", s.Listen)
 	}
+	s.TLS.check(&c, "tls")
+	s.GatewayTLS.check(&c, "gateway_tls")
 	if s.Ports.First < 1 || s.Ports.Last > 65535 || s.Ports.Len() < 1 {
 		c.fault("ports", "%s is not a range of ports (write 8001-8999)", s.Ports)
 	}

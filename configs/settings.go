@@ -15,6 +15,8 @@ type Settings struct {
 	DataDir       string           `yaml:"data_dir" only:"nodb" takes:"restart" help:"where everything is kept"`
 	Listen        string           `yaml:"listen" takes:"restart" help:"address of the API"`
 	GatewayListen string           `yaml:"gateway_listen" takes:"restart" help:"address of the gateway"`
+	TLS           TLSSettings      `yaml:"tls"`
+	GatewayTLS    TLSSettings      `yaml:"gateway_tls"`
 	Ports         PortRange        `yaml:"ports" help:"ports given to services, first-last"`
 	Lang          string           `yaml:"lang" help:"language of messages: en, zh or auto"`
 	Log           LogSettings      `yaml:"log"`

@@ -41,6 +41,11 @@ func watch(ctx context.Context, path string, recheck time.Duration, load func() 
 	}
 }
 
+// WatchFile calls fn whenever the content of the file at path was changed. It returns ctx's error when the context ends.
+func WatchFile(ctx context.Context, path string, fn func()) error {
+	return watch(ctx, path, recheck, func() (Settings, error) { return Settings{}, nil }, func(Settings, error) { fn() })
+}
+
 type fileWatch struct {
 	path     string
 	seen     []byte

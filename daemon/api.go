@@ -71,7 +71,7 @@ func (d *Daemon) wireAPI(lines instanceLogs) error {
 }
 
 func (d *Daemon) serveAPI(ctx context.Context) error {
-	listeners := []net.Listener{d.cfg.Listeners[listenAPI]}
+	listeners := []net.Listener{d.apiTLS.listen(d.cfg.Listeners[listenAPI])}
 	if socket, ok := d.cfg.Listeners[listenSocket]; ok {
 		listeners = append(listeners, socket)
 	}
@@ -211,8 +211,8 @@ func (i *info) Version() api.Version {
 	return api.Version{
 		SchemaVersion: api.SchemaVersion, Version: i.d.cfg.Version, Commit: i.d.cfg.Commit, Go: runtime.Version(),
 		PID: os.Getpid(), StartedAt: i.started, DataDir: i.d.dir.Root,
-		API:            urlOf(i.d.cfg.Listeners[listenAPI].Addr()),
-		Gateway:        urlOf(i.d.cfg.Listeners[listenGateway].Addr()),
+		API:            i.d.apiURL(),
+		Gateway:        i.d.gatewayURL(),
 		KeeperProtocol: i.d.keeper.Hello().Protocol,
 	}
 }

@@ -61,6 +61,8 @@ type Daemon struct {
 	settings *reloader
 	sinks    *sinks.Sinks
 	keys     *keyring
+	apiTLS   *certificate  // nil: plain HTTP
+	tls      *certificate  // of the gateway; likewise
 	sweepNow chan struct{} // the retention has changed
 }
 
@@ -108,6 +110,7 @@ func (d *Daemon) wire() error {
 	d.recorder = recorder.New(d.archive, recorder.Options{QueueBytes: int64(s.Recorder.QueueBytes), Journal: d.journal, Stored: d.stored, Key: d.digestKey(), Logger: d.log})
 	d.gateway = gateway.New(d.recorder, gateway.Options{Logger: d.log})
 	d.keys = &keyring{store: d.store, gateway: d.gateway}
+	d.apiTLS, d.tls = newCertificate(s.TLS, d.log), newCertificate(s.GatewayTLS, d.log)
 	allocator, err := ports.New(ports.Range(s.Ports), d.store, ports.Options{Logger: d.log})
 	if err != nil {
 		return err
@@ -118,7 +121,7 @@ func (d *Daemon) wire() error {
 	d.services = services.New(services.Deps{
 		Store: d.store, Keeper: d.keeper, Router: d.gateway, Ports: allocator, Usage: sampler.Sample, OpenFiles: sampler.OpenFiles, Logger: d.log,
 		Dirs:       services.Dirs{Envs: d.dir.Envs(), Logs: d.dir.Logs()},
-		GatewayURL: urlOf(d.cfg.Listeners[listenGateway].Addr()),
+		GatewayURL: d.gatewayURL(),
 	})
 	d.deploys = &deployNews{
 		news: make(chan deploy.Event, deployBacklog), lookup: d.store.Deploy, tell: d.services.Tell,
@@ -138,6 +141,12 @@ func (d *Daemon) wire() error {
 	})
 	d.sinks = d.newSinks()
 	return d.wireAPI(lines)
+}
+
+func (d *Daemon) apiURL() string { return urlOf(d.cfg.Listeners[listenAPI].Addr(), d.cfg.Settings.TLS) }
+
+func (d *Daemon) gatewayURL() string {
+	return urlOf(d.cfg.Listeners[listenGateway].Addr(), d.cfg.Settings.GatewayTLS)
 }
 
 // lastLines are the last n lines that an instance has written since it was launched.
@@ -175,7 +184,9 @@ func (d *Daemon) Run(ctx context.Context) error {
 		return errors.Join(err, run.stop())
 	}
 	serving := run.stage()
-	serving.start("gateway", func(ctx context.Context) error { return d.gateway.Serve(ctx, d.cfg.Listeners[listenGateway]) })
+	serving.start("gateway", func(ctx context.Context) error {
+		return d.gateway.Serve(ctx, d.tls.listen(d.cfg.Listeners[listenGateway]))
+	})
 	telling := run.stage()
 	telling.start("deploy events", d.deploys.run)
 	deploying := run.stage()
@@ -184,10 +195,12 @@ func (d *Daemon) Run(ctx context.Context) error {
 	deploying.start("retention", d.retain)
 	deploying.start("sinks", d.sinks.Run)
 	deploying.start("settings", d.settings.run)
+	deploying.start("certificate of the API", d.apiTLS.watch)
+	deploying.start("certificate of the gateway", d.tls.watch)
 	if err := errors.Join(procs.TakeOutput(), d.keeper.Ready(ctx)); err != nil {
 		return errors.Join(fmt.Errorf("tell the keeper that the daemon serves: %w", err), run.stop())
 	}
-	d.log.Info("daemon ready", "api", urlOf(d.cfg.Listeners[listenAPI].Addr()), "gateway", urlOf(d.cfg.Listeners[listenGateway].Addr()))
+	d.log.Info("daemon ready", "api", d.apiURL(), "gateway", d.gatewayURL())
 	if !run.wait(d.cfg.Leave) {
 		d.leave(ctx, serving, deploying, telling, keeping)
 	}

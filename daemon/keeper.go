@@ -135,13 +135,17 @@ func listenUnix(path string) (net.Listener, error) {
 }
 
 // urlOf is the address that a browser on this machine opens for a listener.
-func urlOf(addr net.Addr) string {
+func urlOf(addr net.Addr, files configs.TLSSettings) string {
+	scheme := "http://"
+	if files.On() {
+		scheme = "https://"
+	}
 	host, port, err := net.SplitHostPort(addr.String())
 	if err != nil {
-		return "http://" + addr.String()
+		return scheme + addr.String()
 	}
 	if ip := net.ParseIP(strings.TrimSuffix(host, "%")); ip == nil || ip.IsUnspecified() {
 		host = "127.0.0.1"
 	}
-	return "http://" + net.JoinHostPort(host, port)
+	return scheme + net.JoinHostPort(host, port)
 }

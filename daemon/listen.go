@@ -54,7 +54,7 @@ func listen(dir Layout, s configs.Settings, version string, passed []procs.Activ
 	}
 	return open, dir.writeState(State{
 		PID: os.Getpid(), StartedAt: time.Now().UTC(), Version: version, Socket: dir.APISocket(),
-		API: urlOf(open[listenAPI].Addr()), Gateway: urlOf(open[listenGateway].Addr()),
+		API: urlOf(open[listenAPI].Addr(), s.TLS), Gateway: urlOf(open[listenGateway].Addr(), s.GatewayTLS),
 	})
 }
 

@@ -63,7 +63,7 @@ func TestSocketsOfTheServiceManager(t *testing.T) {
 				t.Errorf("API and gateway are %v, want %v", got, test.want)
 			}
 			state, err := ReadState(dir.Root)
-			if err != nil || state.Gateway != urlOf(open[listenGateway].Addr()) {
+			if err != nil || state.Gateway != urlOf(open[listenGateway].Addr(), configs.TLSSettings{}) {
 				t.Errorf("%+v, %v", state, err)
 			}
 			if err := listeners(open).close(); err != nil {

@@ -25,6 +25,7 @@ type app struct {
 
 	// global flags
 	dataDir, server, token, output string
+	caFile                         string
 	noColor                        bool
 
 	refused string // what is wrong with the server's settings file, as the last status said

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"aictl/api"
 	"aictl/gateway"
 )
 
@@ -156,7 +157,11 @@ func (a *app) callURL(service, path string) (*url.URL, error) {
 // exchange sends the request and shows the answer.
 func (a *app) exchange(req *http.Request, service string, f callFlags) error {
 	started := time.Now()
-	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, DisableCompression: true}
+	trust, err := api.TLSConfig(a.caFile)
+	if err != nil {
+		return fail(exitUsage, err, "")
+	}
+	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, DisableCompression: true, TLSClientConfig: trust}
 	defer transport.CloseIdleConnections()
 	spin := a.spin(a.t("waiting for %s", service))
 	res, err := (&http.Client{Transport: transport, CheckRedirect: keepRedirect}).Do(req)

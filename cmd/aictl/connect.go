@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/url"
@@ -23,7 +24,7 @@ func (a *app) dir() (string, error) {
 // connect makes a client of the daemon that is meant: --server elsewhere, else the socket in the data directory.
 func (a *app) connect() (*api.Client, error) {
 	if a.server != "" {
-		client, err := api.NewClient(api.Target{URL: a.server, Token: a.token})
+		client, err := api.NewClient(api.Target{URL: a.server, Token: a.token, CAFile: a.caFile})
 		if err != nil {
 			return nil, fail(exitUsage, err, "")
 		}
@@ -101,7 +102,10 @@ func (a *app) unreachable(err error) (text, hint string) {
 	if errors.As(err, &errno) {
 		text += " (" + errno.Error() + ")"
 	}
+	var untrusted *tls.CertificateVerificationError
 	switch {
+	case errors.As(err, &untrusted):
+		return text + " (" + untrusted.Error() + ")", a.t("name a file with the authority that vouches for the certificate: --ca-file or AICTL_CA_FILE")
 	case a.server != "":
 		return text, a.t("check the address, and that the daemon there listens on it (aictl daemon --listen)")
 	case a.dataDir == "":

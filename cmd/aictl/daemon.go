@@ -44,6 +44,11 @@ Settings come from these flags, AICTL_… variables, the database and the settin
 			if err != nil {
 				return fail(exitUsage, err, "")
 			}
+			if !worker && !trial {
+				if err := daemon.CheckCertificates(settings); err != nil {
+					return fail(exitUsage, err, "")
+				}
+			}
 			logger, relog := a.logger(settings.Log)
 			v, c := buildVersion()
 			if trial {
@@ -68,6 +73,10 @@ Settings come from these flags, AICTL_… variables, the database and the settin
 	flags.String("listen", defaults.Listen, a.t("address of the API"))
 	flags.String("gateway-listen", defaults.GatewayListen, a.t("address of the gateway"))
 	flags.String("ports", defaults.Ports.String(), a.t("ports for services"))
+	flags.String("tls-cert", "", a.t("certificate file of the API, in PEM; plain HTTP when left out"))
+	flags.String("tls-key", "", a.t("file with the private key of --tls-cert"))
+	flags.String("gateway-tls-cert", "", a.t("certificate file of the gateway"))
+	flags.String("gateway-tls-key", "", a.t("file with the private key of --gateway-tls-cert"))
 	flags.StringVar(&file, "config", "", a.t("settings file (default: %s, when it is there)", configs.DefaultSettingsFile))
 	flags.BoolVar(&worker, "worker", false, a.t("run as the keeper's daemon process"))
 	flags.BoolVar(&trial, "trial", false, a.t("print what this program is to a keeper that may be upgraded to it"))
@@ -90,6 +99,15 @@ func (a *app) loadSettings(cmd *cobra.Command, file string) (configs.Settings, e
 			src.Flags[key] = f.Value.String()
 		}
 	}
+	for flag, key := range tlsFlags {
+		if f := cmd.Flags().Lookup(flag); f.Changed {
+			path, err := filepath.Abs(f.Value.String())
+			if err != nil {
+				return configs.Settings{}, err
+			}
+			src.Flags[key] = path
+		}
+	}
 	if cmd.Flags().Changed("data-dir") {
 		dir, err := a.dir()
 		if err != nil {
@@ -98,6 +116,11 @@ func (a *app) loadSettings(cmd *cobra.Command, file string) (configs.Settings, e
 		src.Flags["data_dir"] = dir
 	}
 	return daemon.LoadSettings(src)
+}
+
+// tlsFlags are the flags that name certificates, and the settings they stand for.
+var tlsFlags = map[string]string{
+	"tls-cert": "tls.cert", "tls-key": "tls.key", "gateway-tls-cert": "gateway_tls.cert", "gateway-tls-key": "gateway_tls.key",
 }
 
 // workerArgv is the command line of the daemon process: this one's, with the flag that makes it the worker. Paths are
@@ -110,7 +133,7 @@ func workerArgv(cmd *cobra.Command) ([]string, error) {
 	argv := []string{self, "daemon", "--worker"}
 	cmd.Flags().Visit(func(f *pflag.Flag) {
 		value := f.Value.String()
-		if f.Name == "data-dir" || f.Name == "config" {
+		if f.Name == "data-dir" || f.Name == "config" || tlsFlags[f.Name] != "" {
 			var absErr error
 			value, absErr = filepath.Abs(value)
 			err = errors.Join(err, absErr)

@@ -27,6 +27,7 @@ func keysZH() map[string]string {
 		"What was asked with one":           "用某个密钥请求了什么",
 		"no API keys; `%s` makes one":       "没有 API 密钥；用 `%s` 创建",
 		"KEY":                               "密钥",
+		"NAME":                              "名称",
 		"RATE":                              "速率",
 		"EXPIRES":                           "到期",
 		"BY":                                "创建者",

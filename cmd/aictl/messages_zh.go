@@ -14,6 +14,7 @@ var messagesZH = sync.OnceValue(func() map[string]string {
 	}
 	maps.Copy(all, replayZH())
 	maps.Copy(all, keysZH())
+	maps.Copy(all, tlsZH())
 	maps.Copy(all, routesZH())
 	maps.Copy(all, exchangeZH())
 	maps.Copy(all, streamsZH())

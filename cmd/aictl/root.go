@@ -67,6 +67,7 @@ func (a *app) globalFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&a.dataDir, "data-dir", "", a.t("data directory of the daemon on this machine (AICTL_DATA_DIR)"))
 	flags.StringVar(&a.server, "server", "", a.t("URL of a daemon elsewhere (AICTL_SERVER)"))
 	flags.StringVar(&a.token, "token", "", a.t("token for --server (AICTL_TOKEN)"))
+	flags.StringVar(&a.caFile, "ca-file", "", a.t("file with the authority of an https server's certificate (AICTL_CA_FILE)"))
 	flags.StringVarP(&a.output, "output", "o", formatTable, a.t("output: table, wide, json or yaml"))
 	flags.String("lang", "", a.t("language of messages: en or zh (LC_ALL, LANG)"))
 	flags.BoolVar(&a.noColor, "no-color", false, a.t("no colours (NO_COLOR)"))
@@ -91,6 +92,7 @@ func (a *app) prepare(cmd *cobra.Command) error {
 	}
 	fill(&a.dataDir, "AICTL_DATA_DIR")
 	fill(&a.token, "AICTL_TOKEN")
+	fill(&a.caFile, "AICTL_CA_FILE")
 	return nil
 }
 

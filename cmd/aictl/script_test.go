@@ -40,6 +40,7 @@ func TestScripts(t *testing.T) {
 			"code":   cmdCode,
 			"until":  cmdUntil,
 			"signal": cmdSignal,
+			"cert":   cmdCert,
 		},
 	})
 }
