@@ -57,7 +57,7 @@ func (r recordReader) Each(ctx context.Context, f records.Filter, visit func(*re
 }
 
 // newTestServer serves a handler until the test ends.
-func newTestServer(t *testing.T, h http.Handler) (url string) {
+func newTestServer(t testing.TB, h http.Handler) (url string) {
 	srv := httptest.NewServer(h)
 	srv.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	t.Cleanup(srv.Close)
