@@ -248,6 +248,9 @@ func (x *exchange) record() *records.Exchange {
 	e.Request.Header = x.r.Header
 	e.Request.Header["Host"] = []string{x.r.Host}
 	e.Response.Header = x.header
+	if len(e.Request.Header[HeaderReplay]) > 0 {
+		e.Source = records.SourceReplay
+	}
 	if x.copied != nil {
 		x.copied.describe(e, x.r.Context())
 	}

@@ -13,6 +13,9 @@ const (
 	HeaderInstance = "X-Aictl-Instance"
 )
 
+// HeaderReplay is what a replay marks its requests with; their records are told apart from callers'.
+const HeaderReplay = "X-Aictl-Replay"
+
 // rewrite turns the copy of a request into the one for its instance.
 func rewrite(pr *httputil.ProxyRequest) {
 	x := exchangeOf(pr.In.Context())
@@ -21,6 +24,9 @@ func rewrite(pr *httputil.ProxyRequest) {
 	setPath(out.URL, x.path)
 	out.URL.RawQuery = pr.In.URL.RawQuery // ReverseProxy drops what it cannot parse
 	pr.SetXForwarded()
+	if x.secure {
+		out.Header.Set("X-Forwarded-Proto", "https")
+	}
 	out.Header.Del("X-Forwarded-Prefix")
 	if x.prefixed() {
 		out.Header.Set("X-Forwarded-Prefix", prefix+x.route.Service)
