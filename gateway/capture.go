@@ -35,6 +35,8 @@ type capture struct {
 	chunks *chunks   // nil: the body does not stream
 	parts  *parts    // nil: it is not multipart, or not well-formed
 	ended  bool
+
+	hashing *hashing // of a long body; nil before
 }
 
 // init prepares c for a body of a promised length, -1: of none.
@@ -59,7 +61,7 @@ func (c *capture) add(p []byte) {
 	if c.chunks != nil {
 		c.chunks.note(c.ticket, c.size)
 	}
-	if c.parts != nil {
+	if c.parts != nil && c.size <= hashAfter { // then hashing has them
 		c.parts.add(p)
 	}
 	c.keep(p)
@@ -68,12 +70,19 @@ func (c *capture) add(p []byte) {
 // keep hashes p and keeps of it what fits. Callers hold c.mu.
 func (c *capture) keep(p []byte) {
 	kept := c.room(len(p))
-	if kept < len(p) && c.digest == nil {
+	long := c.size > hashAfter
+	if (long || kept < len(p)) && c.digest == nil {
 		c.digest = digests.Get().(hash.Hash)
 		c.digest.Reset()
 		c.digest.Write(c.body)
 	}
-	if c.digest != nil {
+	switch {
+	case long && c.hashing == nil:
+		c.hashing = newHashing(c.digest, c.parts)
+		fallthrough
+	case long:
+		c.hashing.add(p)
+	case c.digest != nil:
 		c.digest.Write(p)
 	}
 	if c.omit {
@@ -109,6 +118,9 @@ func (c *capture) message() records.Message {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.ended = true
+	if c.hashing != nil {
+		c.hashing.end()
+	}
 	m := records.Message{Size: c.size, Body: c.body, Omitted: c.omit && c.size > 0}
 	m.Truncated = !c.omit && c.size > int64(len(c.body))
 	m.SHA256 = c.sum()

@@ -120,8 +120,8 @@ func FuzzParts(f *testing.F) {
 
 // Parts are listed on both ways to an instance, also beyond what is kept of the body.
 func TestUploadedPartsAreRecorded(t *testing.T) {
-	image := bytes.Repeat([]byte("\x89PNG\r\n--not--"), 10_000)
-	for _, size := range []int{1000, len(image)} {
+	image := bytes.Repeat([]byte("\x89PNG\r\n--not--"), 50_000)
+	for _, size := range []int{1000, 100_000, len(image)} {
 		g := newRig(t, Options{})
 		rt := Route{Service: "svc", Targets: []Target{{Instance: "svc/1", Addr: echo(t)}}}
 		rt.Record.MaxBody = configs.Size(500)

@@ -66,7 +66,8 @@ func (x *exchange) answer(p Problem, retry bool) {
 	if x.ticket != nil {
 		p.Record = x.ticket.ID()
 	}
-	x.status, x.response, x.answered, x.tunnel = p.Status, nil, nil, nil
+	x.status = p.Status
+	x.dropAnswer()
 	x.first = x.g.opt.Now().Sub(x.start)
 	body := p.write(x.w, retry)
 	x.header = x.w.Header().Clone()
