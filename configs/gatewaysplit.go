@@ -26,6 +26,8 @@ type Cache struct {
 	Methods   []string `yaml:"methods,omitempty" json:"methods,omitempty"`       // none: GET and POST
 	Paths     []string `yaml:"paths,omitempty" json:"paths,omitempty"`           // globs; none: all
 	Vary      []string `yaml:"vary,omitempty" json:"vary,omitempty"`             // headers of the request that the answer depends on
+	// SingleFlight has equal requests that come at the same time wait for the answer to the first.
+	SingleFlight bool `yaml:"single_flight,omitempty" json:"single_flight,omitempty"`
 }
 
 // DefaultCacheBytes is how much memory a service's answers take at most when the manifest does not say.
@@ -72,7 +74,7 @@ func (c Cache) check(k *checker) {
 			k.fault(fmt.Sprintf("gateway.cache.vary[%d]", i), "%q cannot be a header's name", clip(h))
 		}
 	}
-	if c.TTL == 0 && (c.MaxBytes != 0 || c.MaxAnswer != 0 || len(c.Methods)+len(c.Paths)+len(c.Vary) > 0) {
+	if c.TTL == 0 && (c.MaxBytes != 0 || c.MaxAnswer != 0 || len(c.Methods)+len(c.Paths)+len(c.Vary) > 0 || c.SingleFlight) {
 		k.fault("gateway.cache", "has no ttl: nothing would be kept (write ttl: 10m)")
 	}
 }

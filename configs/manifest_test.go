@@ -97,7 +97,7 @@ func TestFullManifest(t *testing.T) {
 		CORS: CORS{Origins: []string{"https://app.example.com", "https://*.example.org:8443"}, Methods: []string{"POST"}, Headers: []string{"Content-Type"},
 			Expose: []string{"X-Cost"}, Credentials: true, MaxAge: Duration(time.Hour)}, Sticky: "cookie:sid", Shadow: Shadow{Service: "ocr-next", Percent: 12.5},
 		Cache: Cache{TTL: Duration(10 * time.Minute), MaxBytes: 32 << 20, MaxAnswer: 2 << 20, Methods: []string{"POST"},
-			Paths: []string{"/predict", "/embed/*"}, Vary: []string{"X-Tenant"}}}
+			Paths: []string{"/predict", "/embed/*"}, Vary: []string{"X-Tenant"}, SingleFlight: true}}
 	want.Verify = Verify{Replay: 200, MaxDiff: 0.005, Path: "/v1/*", Methods: []string{"POST"}, Ignore: []string{"$.meta", "status"}, Unordered: []string{"$.items"}, Tolerance: 0.001, Live: true}
 	want.Python = Python{Version: "3.10", Wheelhouse: "wheels", Index: "https://packages.example.com/simple"}
 	if got := good(t, "full.yaml"); !reflect.DeepEqual(got, want) {

@@ -120,6 +120,7 @@ record:                 # request/response pairs; "record: off" for none
 #     methods: [GET, POST]
 #     paths: [/predict, "/embed/*"]
 #     vary: [X-Tenant]  # headers that the answer depends on
+#     single_flight: true  # equal requests at the same time wait for the answer to the first
 
 # verify:               # before a deploy goes live, it answers recorded requests as the live release does
 #   replay: 200         # the last so many that can be sent; they reach the candidate twice

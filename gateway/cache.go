@@ -92,9 +92,20 @@ func (x *exchange) answeredByCache() (done bool, keep func()) {
 			return true, nil
 		}
 	}
+	lands := false
+	if rules.single && why == bypassNone {
+		if done, lands = x.answeredByFlight(c, key); done {
+			return true, nil
+		}
+	}
 	w := &cacheWriter{ResponseWriter: x.w, cache: c, limit: rules.one}
 	x.w = w
-	return false, func() { w.keep(x, key, release) }
+	return false, func() {
+		if lands {
+			defer c.land(key)
+		}
+		w.keep(x, key, release)
+	}
 }
 
 // cacheRelease is the release that serves x, "" when none does.

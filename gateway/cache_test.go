@@ -359,6 +359,114 @@ func TestCacheUnderManyAtOnce(t *testing.T) {
 	}
 }
 
+// Equal requests at the same time ask the instance once, when they are to.
+func TestEqualRequestsWaitForEachOther(t *testing.T) {
+	for _, single := range []bool{true, false} {
+		r := newCacheRig(t, configs.Cache{SingleFlight: single})
+		release := make(chan struct{})
+		r.answer = func(w http.ResponseWriter, _ *http.Request, n int64) {
+			<-release
+			fmt.Fprintf(w, "answer %d", n)
+		}
+		const many = 5
+		texts := make(chan string, many)
+		c := client(t)
+		for range many {
+			go func() { texts <- posted(t, c, r.url) }()
+		}
+		want := int64(many)
+		if single {
+			want = 1
+		}
+		waitFor(t, "all to have come", func() bool {
+			return r.stats().Misses == many && r.asked.Load() == want && (!single || r.lobby.running() == many-1)
+		})
+		close(release)
+		seen := map[string]bool{}
+		for range many {
+			seen[<-texts] = true
+		}
+		if int64(len(seen)) != want || r.asked.Load() != want {
+			t.Errorf("single %v: %v", single, seen)
+		}
+		if s := r.stats(); single && (s.Joined != many-1 || s.Hits != many-1 || s.Misses != 1) {
+			t.Errorf("%+v", s)
+		}
+	}
+}
+
+// posted makes one of some equal requests and returns status and text of the answer.
+func posted(t *testing.T, c *http.Client, url string) string {
+	res, err := c.Post(url+"/ai/svc/x", "text/plain", strings.NewReader("same"))
+	if err != nil {
+		return "none"
+	}
+	b, err := io.ReadAll(res.Body)
+	if err = errors.Join(err, res.Body.Close()); err != nil {
+		t.Error(err)
+	}
+	return fmt.Sprint(res.StatusCode, " ", string(b))
+}
+
+// When the first one's answer is not to be kept, or it ends without one, the others ask by themselves.
+func TestWhoWaitedInVainAsksByItself(t *testing.T) {
+	for name, first := range map[string]http.HandlerFunc{
+		"not kept":  func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) },
+		"no answer": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newCacheRig(t, configs.Cache{SingleFlight: true})
+			release := make(chan struct{})
+			r.answer = func(w http.ResponseWriter, req *http.Request, n int64) {
+				if n == 1 {
+					<-release
+					first(w, req)
+					return
+				}
+				fmt.Fprint(w, "good")
+			}
+			c, texts := client(t), make(chan string, 2)
+			go func() { texts <- posted(t, c, r.url) }()
+			waitFor(t, "the first", func() bool { return r.asked.Load() == 1 })
+			go func() { texts <- posted(t, c, r.url) }()
+			waitFor(t, "the second to wait", func() bool { return r.lobby.running() == 1 })
+			close(release)
+			if a, b := <-texts, <-texts; a != "200 good" && b != "200 good" || a == b {
+				t.Errorf("answered %s and %s", a, b)
+			}
+			kept := r.table.find("svc").cache
+			waitFor(t, "no flight to be left", func() bool {
+				kept.mu.Lock()
+				defer kept.mu.Unlock()
+				return len(kept.flights) == 0
+			})
+		})
+	}
+}
+
+// The gateway's end cuts who waits.
+func TestWaitForAnEqualRequestIsCut(t *testing.T) {
+	r := newCacheRig(t, configs.Cache{SingleFlight: true})
+	release := make(chan struct{})
+	r.answer = func(w http.ResponseWriter, _ *http.Request, _ int64) {
+		<-release
+		fmt.Fprint(w, "late")
+	}
+	c, texts := client(t), make(chan string, 2)
+	for k := range 2 {
+		go func() { texts <- posted(t, c, r.url) }()
+		waitFor(t, "it to come", func() bool { return r.asked.Load() == 1 && r.lobby.running() == k })
+	}
+	r.lobby.cut(errCut)
+	if got := <-texts; !strings.HasPrefix(got, "503 ") || !strings.Contains(got, "instance_stopping") {
+		t.Errorf("cut: %s", got)
+	}
+	close(release)
+	if got := <-texts; got != "200 late" {
+		t.Errorf("the first: %s", got)
+	}
+}
+
 func FuzzCacheKey(f *testing.F) {
 	f.Add("a", "b", "c", "d")
 	f.Add("a", "bc", "", "d")

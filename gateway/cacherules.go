@@ -45,6 +45,7 @@ type cacheRules struct {
 	methods  []string
 	paths    []string
 	vary     []string // canonical names, sorted
+	single   bool     // equal requests wait for each other
 }
 
 // alwaysVary are the headers that every key has: what the body is, and which form of the answer is wanted.
@@ -52,7 +53,7 @@ var alwaysVary = []string{"Accept", "Accept-Encoding", "Accept-Language", "Conte
 
 func rulesOf(c configs.Cache) cacheRules {
 	all, one := c.Limits()
-	r := cacheRules{ttl: time.Duration(c.TTL), max: int64(all), one: int64(one), methods: c.Methods, paths: c.Paths}
+	r := cacheRules{ttl: time.Duration(c.TTL), max: int64(all), one: int64(one), methods: c.Methods, paths: c.Paths, single: c.SingleFlight}
 	if len(r.methods) == 0 {
 		r.methods = []string{http.MethodGet, http.MethodPost}
 	}

@@ -40,9 +40,11 @@ type cache struct {
 	cold    segment
 	ghosts  segment
 	pending int64 // bytes of answers that are being collected
+	flights map[cacheKey]*flight
 
 	hits, misses, expired   int64
 	hotHits, ghostHits      int64
+	joined                  int64
 	stored, evicted, purged int64
 	bypassed                [bypasses]int64
 }
@@ -207,6 +209,7 @@ func (c *cache) unreserve(n int64) {
 type CacheStats struct {
 	Hits, Misses    int64
 	Half, Double    int64
+	Joined          int64 // of the hits: requests that waited for the answer to an equal one
 	Expired         int64 // misses whose answer had been kept for too long
 	Stored          int64
 	Evicted         int64 // for want of room
@@ -221,7 +224,7 @@ func (c *cache) stats() CacheStats {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := CacheStats{
-		Hits: c.hits, Misses: c.misses, Half: c.hotHits, Double: c.hits + c.ghostHits, Expired: c.expired, Stored: c.stored, Evicted: c.evicted,
+		Hits: c.hits, Misses: c.misses, Joined: c.joined, Half: c.hotHits, Double: c.hits + c.ghostHits, Expired: c.expired, Stored: c.stored, Evicted: c.evicted,
 		Cleared: c.purged, Entries: c.hot.list.Len() + c.cold.list.Len(), Bytes: c.hot.bytes + c.cold.bytes, MaxBytes: c.rules.max, TTL: c.rules.ttl,
 		Bypassed: map[string]int64{},
 	}
