@@ -47,7 +47,7 @@ type Daemon struct {
 
 	store    *store.Store
 	archive  *records.Archive
-	journal  *intents.Journal // of accepted requests; nil when there could not be one
+	journal  *intents.Journal // of accepted requests
 	recorder *recorder.Recorder
 	gateway  *gateway.Gateway
 	keeper   *link
@@ -106,7 +106,7 @@ func (d *Daemon) openStores(ctx context.Context) error {
 
 func (d *Daemon) wire() error {
 	s := d.cfg.Settings
-	d.journal = d.openJournal()
+	d.journal = intents.Open(d.dir.Intents(), d.log)
 	d.recorder = recorder.New(d.archive, recorder.Options{QueueBytes: int64(s.Recorder.QueueBytes), Journal: d.journal, Stored: d.stored, Key: d.digestKey(), Logger: d.log})
 	d.gateway = gateway.New(d.recorder, gateway.Options{Logger: d.log})
 	d.keys = &keyring{store: d.store, gateway: d.gateway}

@@ -108,10 +108,7 @@ func (r *rig) ends() map[string]records.End {
 // pastLedger is the account of all runs of a service, once no daemon runs.
 func (r *rig) pastLedger(service string) records.Ledger {
 	r.t.Helper()
-	journal, err := intents.Open(daemon.Layout{Root: r.data}.Intents(), slog.New(slog.DiscardHandler))
-	if err != nil {
-		r.t.Fatal(err)
-	}
+	journal := intents.Open(daemon.Layout{Root: r.data}.Intents(), slog.New(slog.DiscardHandler))
 	defer func() {
 		if err := journal.Close(); err != nil {
 			r.t.Error(err)
@@ -237,4 +234,34 @@ func TestAuditUnderKills(t *testing.T) {
 	if l.Accepted != l.Recorded+l.Dropped[intents.Crash] || l.InFlight != 0 {
 		t.Errorf("the ledger does not add up: %+v", l)
 	}
+}
+
+// TestKilledWithAFullDisk: a daemon that starts without room for its list of requests serves all the same, says what it could not list,
+// and accounts for everything once there is room.
+func TestKilledWithAFullDisk(t *testing.T) {
+	t.Parallel()
+	r := mountRig(t, "records", "6m")
+	r.deploy("echo", "")
+	r.predict("echo")
+	giveBack := r.fill("records")
+	worker := r.worker()
+	r.signal(worker, syscall.SIGKILL)
+	r.until("another daemon answers", func() bool { return r.well() && r.worker() != worker })
+	for range 5 {
+		r.predict("echo")
+	}
+	giveBack()
+	r.until("everything is accounted for again", func() bool {
+		r.predict("echo")
+		accepted, recorded, inFlight, dropped := r.ledger()
+		return inFlight == 0 && recorded > 1 && accepted == recorded+dropped["disk"]+dropped[intents.Crash]
+	})
+	stats, err := r.client.RecordStats(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l := stats.Ledger; l.Unlisted == 0 || l.Accepted < 7 {
+		t.Errorf("%+v", l)
+	}
+	r.stop()
 }

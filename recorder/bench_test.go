@@ -74,10 +74,7 @@ func (c *commits) Append(batch []*records.Exchange) error {
 func benchmarkPairs(b *testing.B, rec configs.Record) { benchmarkStore(b, rec, &sink{}, Options{}) }
 
 func benchmarkStore(b *testing.B, rec configs.Record, store Appender, opt Options) {
-	journal, err := intents.Open(b.TempDir(), slog.New(slog.DiscardHandler))
-	if err != nil {
-		b.Fatal(err)
-	}
+	journal := intents.Open(b.TempDir(), slog.New(slog.DiscardHandler))
 	opt.Journal, opt.Logger = journal, slog.New(slog.DiscardHandler)
 	r := New(store, opt)
 	if err := r.Configure("text-classify", rec); err != nil {

@@ -71,10 +71,7 @@ func TestSecretsReachNoDisk(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	journal, err := intents.Open(filepath.Join(dir, "records", "intents"), quiet)
-	if err != nil {
-		t.Fatal(err)
-	}
+	journal := intents.Open(filepath.Join(dir, "records", "intents"), quiet)
 	r := New(archive, Options{Journal: journal, Key: []byte("key"), Logger: log.logger(), Stored: func(context.Context, string) (records.End, error) { return "", nil }})
 	err = r.Configure("a", configs.Record{Redact: []string{"$.user.phone", "$.items[*].key", "header:X-Tenant", "query:token"}, Session: "header:X-Tenant",
 		User: "json:$.user.phone", Model: "header:X-Tenant", Index: []string{"$.user.phone", "$.items[*].key", "$.user", "$.user.name"}})

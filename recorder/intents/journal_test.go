@@ -21,11 +21,7 @@ import (
 
 func open(t testing.TB, root string) *Journal {
 	t.Helper()
-	j, err := Open(root, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return j
+	return Open(root, slog.New(slog.DiscardHandler))
 }
 
 func newEntry(service, path string) *Entry {
@@ -298,6 +294,36 @@ func TestNoPlace(t *testing.T) {
 	closeOf(t, j)
 	if _, err := os.Stat(j.dir); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the folder is left: %v", err)
+	}
+}
+
+// A journal that could not even have a folder has one as soon as there is a place for it, and its account is kept.
+func TestNoPlaceAtTheStart(t *testing.T) {
+	root := filepath.Join(t.TempDir(), "intents")
+	if err := os.WriteFile(root, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	j := open(t, root)
+	first, second := newEntry("a", "/"), newEntry("a", "/")
+	j.Begin(first)
+	if err := os.Remove(root); err != nil {
+		t.Fatal(err)
+	}
+	j.slots.retry = time.Time{}
+	j.Begin(second)
+	if l := j.Totals()["a"]; l.Accepted != 2 || l.Unlisted != 1 || j.slots.failing {
+		t.Errorf("%+v", l)
+	}
+	j.Settle([]Settled{{first, Recorded}})
+	kill(t, j)
+	next := open(t, root)
+	defer closeOf(t, next)
+	e := claimOnly(t, next)
+	if len(e.Open) != 1 || e.Open[0] != second.Intent || e.totals["a"].Accepted != 2 {
+		t.Errorf("%+v %+v", e.Open, e.totals)
+	}
+	if err := e.Leave(); err != nil {
+		t.Error(err)
 	}
 }
 

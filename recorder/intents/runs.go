@@ -1,6 +1,7 @@
 package intents
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,7 +14,6 @@ import (
 
 	"aictl/store/records"
 
-	"github.com/google/uuid"
 	"golang.org/x/sys/unix"
 )
 
@@ -23,34 +23,41 @@ const (
 	remembered = 64            // names of runs whose account is in the ledger
 )
 
-// Open begins a journal of this process in a folder that all share.
-func Open(root string, log *slog.Logger) (_ *Journal, err error) {
-	if err := os.MkdirAll(root, 0o700); err != nil {
-		return nil, fmt.Errorf("list of accepted requests: %w", err)
+// Open begins a journal of this process in a folder that all share. When there is no place for it, on a full disk for one, that
+// is logged, and tried again while the journal is used.
+func Open(root string, log *slog.Logger) *Journal {
+	j := &Journal{root: root, dir: filepath.Join(root, runName()), log: log, totals: map[string]*records.Ledger{}, unlisted: map[string]int64{}}
+	j.slots = slots{dir: j.dir, log: log}
+	if err := j.settleIn(); err != nil {
+		j.slots.failed(err, time.Now())
 	}
-	id, err := uuid.NewV7()
-	if err != nil {
-		return nil, err
+	return j
+}
+
+// runName is unlike any other run's and sorts by time.
+func runName() string {
+	return time.Now().UTC().Format("20060102T150405.000000") + "-" + rand.Text()[:8]
+}
+
+// settleIn makes the journal's folder and locks it.
+func (j *Journal) settleIn() error {
+	if err := os.MkdirAll(j.root, 0o700); err != nil {
+		return err
 	}
-	j := &Journal{root: root, dir: filepath.Join(root, id.String()), log: log, totals: map[string]*records.Ledger{}, unlisted: map[string]int64{}}
-	err = exclusively(root, func() error {
-		if err := os.Mkdir(j.dir, 0o700); err != nil {
+	err := exclusively(j.root, func() error {
+		if err := os.MkdirAll(j.dir, 0o700); err != nil {
 			return err
 		}
-		j.lock, err = claim(j.dir)
+		lock, err := claim(j.dir)
+		j.lock = lock
 		return err
 	})
-	if err != nil {
-		return nil, fmt.Errorf("list of accepted requests: %w", err)
-	}
-	j.slots = slots{dir: j.dir, log: log}
-	for range firstSlots { // on a full disk it is tried again with the first request
-		if err := j.slots.make(); err != nil {
-			j.slots.failed(err, time.Time{})
-			break
+	for range firstSlots {
+		if err == nil {
+			err = j.slots.make()
 		}
 	}
-	return j, nil
+	return err
 }
 
 // Ended is the journal of a process that ended without having settled everything.
@@ -141,7 +148,13 @@ func exclusively(root string, f func() error) error {
 	return joinClose(err, lock)
 }
 
-func joinClose(err error, f *os.File) error { return errors.Join(err, f.Close()) }
+// joinClose closes a file, if there is one.
+func joinClose(err error, f *os.File) error {
+	if f == nil {
+		return err
+	}
+	return errors.Join(err, f.Close())
+}
 
 // past is the ledger of all runs that have ended. Runs names those that are in it and whose files may still be there.
 type past struct {

@@ -114,7 +114,17 @@ func (s *slots) close() error {
 
 // rotate begins a segment, with the ledger as it is. It returns nil when there is no place for one.
 func (j *Journal) rotate() *slot {
-	one := j.slots.take(time.Now())
+	now := time.Now()
+	if j.lock == nil {
+		if now.Before(j.slots.retry) {
+			return nil
+		}
+		if err := j.settleIn(); err != nil {
+			j.slots.failed(err, now)
+			return nil
+		}
+	}
+	one := j.slots.take(now)
 	if one == nil {
 		return nil
 	}
