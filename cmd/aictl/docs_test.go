@@ -54,7 +54,7 @@ func TestDocumentationIsComplete(t *testing.T) {
 			}
 		})
 	}
-	for _, code := range []int{exitOK, exitFailed, exitUsage, exitNotRunning, exitDenied, exitUnreachable, exitNotFound, exitConflict, exitTimeout, exitInterrupted} {
+	for _, code := range []int{exitOK, exitFailed, exitUsage, exitNotRunning, exitDenied, exitUnreachable, exitNotFound, exitConflict, exitIncomparable, exitTimeout, exitInterrupted} {
 		if !strings.Contains(sections["Exit codes"], "| "+strconv.Itoa(code)+" |") {
 			t.Errorf("docs/cli.md lacks exit code %d", code)
 		}
