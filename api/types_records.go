@@ -106,7 +106,7 @@ type RecordMessageFull struct {
 }
 
 // RecordStats is the document of `GET /api/v1/records/stats`: the sums of what is selected, and what the recorder has
-// accounted for since the daemon started. Bytes are those of all bodies that passed, kept or not.
+// accounted for in all runs of the daemon. Bytes are those of all bodies that passed, kept or not.
 type RecordStats struct {
 	SchemaVersion int   `json:"schemaVersion" enum:"1"`
 	Records       int64 `json:"records"`
