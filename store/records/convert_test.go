@@ -142,7 +142,7 @@ func TestOldDayFilesAreConverted(t *testing.T) {
 	}
 }
 
-func parseID(t *testing.T, text string) uuid.UUID {
+func parseID(t testing.TB, text string) uuid.UUID {
 	t.Helper()
 	id, err := uuid.Parse(text)
 	ok(t, err)
