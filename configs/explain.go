@@ -93,6 +93,9 @@ func (s *Settings) faults() []Fault {
 	}
 	s.TLS.check(&c, "tls")
 	s.GatewayTLS.check(&c, "gateway_tls")
+	if _, err := TrustedProxies(s.Trusted); err != nil {
+		c.fault("trusted_proxies", "%s (write 127.0.0.1 or 10.0.0.0/8)", err)
+	}
 	if s.Ports.First < 1 || s.Ports.Last > 65535 || s.Ports.Len() < 1 {
 		c.fault("ports", "%s is not a range of ports (write 8001-8999)", s.Ports)
 	}

@@ -17,6 +17,7 @@ type Settings struct {
 	GatewayListen string           `yaml:"gateway_listen" takes:"restart" help:"address of the gateway"`
 	TLS           TLSSettings      `yaml:"tls"`
 	GatewayTLS    TLSSettings      `yaml:"gateway_tls"`
+	Trusted       []string         `yaml:"trusted_proxies" help:"addresses or networks of servers in front of the gateway that are believed about clients"`
 	Ports         PortRange        `yaml:"ports" help:"ports given to services, first-last"`
 	Lang          string           `yaml:"lang" help:"language of messages: en, zh or auto"`
 	Log           LogSettings      `yaml:"log"`

@@ -27,7 +27,7 @@ func TestExample(t *testing.T) {
 	if err := got.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	got.origin, got.from, got.content, got.Hooks.On, got.Records.Sinks = nil, Sources{}, nil, nil, nil // an empty list is none
+	got.origin, got.from, got.content, got.Hooks.On, got.Records.Sinks, got.Trusted = nil, Sources{}, nil, nil, nil, nil // an empty list is none
 	if want := DefaultSettings(); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v\nwant %+v", got, want)
 	}

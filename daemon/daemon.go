@@ -139,6 +139,7 @@ func (d *Daemon) wire() error {
 		Dirs:    deploy.Dirs{Releases: d.dir.Releases(), Envs: d.dir.Envs(), Logs: d.dir.Logs()},
 		Slots:   s.Deploy.BuildSlots, Keep: s.Deploy.KeepReleases, Limits: deploy.StepLimits(time.Duration(s.Deploy.StepTimeout)),
 	})
+	d.trust(s)
 	d.sinks = d.newSinks()
 	return d.wireAPI(lines)
 }

@@ -16,6 +16,7 @@ func (d *Daemon) follow(old, next configs.Settings) {
 	}
 	d.recorder.Resize(int64(next.Recorder.QueueBytes))
 	d.services.SetHooks(next.Hooks.On)
+	d.trust(next)
 	d.sinks.Set(sinkConfigs(next.Records.Sinks))
 	d.deployer.Tune(next.Deploy.BuildSlots, next.Deploy.KeepReleases, deploy.StepLimits(time.Duration(next.Deploy.StepTimeout)))
 	if old.Ports != next.Ports {
@@ -29,4 +30,14 @@ func (d *Daemon) follow(old, next configs.Settings) {
 		default: // it will look anyway
 		}
 	}
+}
+
+// trust tells the gateway whom to believe about clients.
+func (d *Daemon) trust(s configs.Settings) {
+	fronts, err := configs.TrustedProxies(s.Trusted)
+	if err != nil {
+		d.log.Error("trusted proxies not taken up", "err", err) // the settings have been checked
+		return
+	}
+	d.gateway.Trust(fronts)
 }

@@ -44,7 +44,7 @@ func (x *exchange) appendHead(b []byte) []byte {
 	}
 	b = appendField(b, "X-Forwarded-Host", r.Host)
 	proto := "http"
-	if r.TLS != nil {
+	if x.secure {
 		proto = "https"
 	}
 	b = appendField(b, "X-Forwarded-Proto", proto)

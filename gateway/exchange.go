@@ -54,6 +54,7 @@ type exchange struct {
 	declined bool // by a rule of the service's; see refusal
 	silence  silence
 	queued   time.Duration // how long it waited for an instance to have room
+	secure   bool          // the client came over TLS, to us or to a trusted server in front
 	duplex   bool          // the answer began before the request was over
 	lot      lot
 	copied   *shadowed // x is the copy of a request
@@ -69,7 +70,7 @@ type exchange struct {
 type exchangeKey struct{}
 
 func (g *Gateway) newExchange(w http.ResponseWriter, r *http.Request, rt *route, path string) *exchange {
-	x := &exchange{g: g, w: w, r: r, route: rt, path: path, start: g.opt.Now()}
+	x := &exchange{g: g, w: w, r: r, route: rt, path: path, start: g.opt.Now(), secure: g.believe(r)}
 	x.silence.limit = time.Duration(rt.Gateway.Timeout)
 	x.sent.Store(r.ContentLength == 0 && !wantsWebSocket(r))
 	if rt.rules != nil && rt.rules.keys {

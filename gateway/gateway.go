@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httputil"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -85,10 +86,11 @@ type Gateway struct {
 	leave    leave
 	table    *table
 	shadows  shadows
-	services sync.Map         // *service by name
-	mu       sync.Mutex       // one writer of the table and of loads
-	loads    map[string]*load // by instance, also of those that are on their way out
-	lobby    *load            // of what waits in queues
+	fronts   atomic.Pointer[[]netip.Prefix] // see Trust
+	services sync.Map                       // *service by name
+	mu       sync.Mutex                     // one writer of the table and of loads
+	loads    map[string]*load               // by instance, also of those that are on their way out
+	lobby    *load                          // of what waits in queues
 	keys     atomic.Pointer[map[[sha256.Size]byte]*heldKey]
 }
 

@@ -69,6 +69,7 @@ type shadowed struct {
 	header  http.Header
 	body    []byte
 	trace   traceparent
+	secure  bool // the original came over TLS
 }
 
 // size is what a copy that waits is charged with, in bytes.
@@ -98,7 +99,8 @@ func (x *exchange) copyToShadow() {
 	}
 	// The recorder takes header and body over and may mask them in place.
 	c.body, c.header = bytes.Clone(body), x.r.Header.Clone()
-	c.request = &http.Request{Method: x.r.Method, Host: x.r.Host, RemoteAddr: x.r.RemoteAddr, TLS: x.r.TLS}
+	c.request = &http.Request{Method: x.r.Method, Host: x.r.Host, RemoteAddr: x.r.RemoteAddr}
+	c.secure = x.secure
 	s.copies.send(c)
 }
 
@@ -157,7 +159,7 @@ func (g *Gateway) serveCopy(ctx context.Context, s *shadowed) (sent, good bool) 
 		s.of = "unrecorded"
 	}
 	s.header.Set(HeaderShadow, s.of)
-	x := &exchange{g: g, w: nowhere{http.Header{}}, r: s.asRequest(ctx), route: rt, path: s.path, start: g.opt.Now(), trace: s.trace, copied: s}
+	x := &exchange{g: g, w: nowhere{http.Header{}}, r: s.asRequest(ctx), route: rt, path: s.path, start: g.opt.Now(), trace: s.trace, secure: s.secure, copied: s}
 	x.silence.limit = time.Duration(rt.Gateway.Timeout)
 	if !x.pickTarget() {
 		return false, false
