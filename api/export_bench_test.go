@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"fmt"
 	"net/http"
 	"os"
@@ -108,4 +109,27 @@ func watchHeap(peak *atomic.Int64) (stop func()) {
 		}
 	}()
 	return func() { close(quit); <-done }
+}
+
+// BenchmarkPostHTTP posts 5,000 records at a time to a real recorder and archive: each is looked for, stored and synced.
+func BenchmarkPostHTTP(b *testing.B) {
+	r := newRecording(b)
+	c, err := NewClient(Target{URL: newTestServer(b, r.handler), Token: testToken})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer c.Close()
+	const each = 5000
+	start := time.Now().Add(-time.Hour)
+	for n := range b.N {
+		var lines bytes.Buffer
+		for i := range each {
+			fmt.Fprintf(&lines, `{"service":"ocr","id":"%d-%d","started_at":%q,"session":"s","request":{"body":{"n":%d,"text":"%0320d"}},"response":{"body":{"n":%d}}}`+"\n",
+				n, i, start.Add(time.Duration(i)*time.Millisecond).Format(time.RFC3339Nano), i, i, i)
+		}
+		if got, err := c.PostRecords(b.Context(), "application/x-ndjson", "", &lines, PostOptions{}); err != nil || got.Accepted != each {
+			b.Fatal(got, err)
+		}
+	}
+	b.ReportMetric(float64(each)*float64(b.N)/b.Elapsed().Seconds(), "records/s")
 }

@@ -28,7 +28,7 @@ type recording struct {
 	handler  http.Handler
 }
 
-func newRecording(t *testing.T) *recording {
+func newRecording(t testing.TB) *recording {
 	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
 	archive, err := records.Open(t.TempDir(), records.Options{Logger: quiet})
