@@ -84,7 +84,7 @@ func adviceOn(s gateway.CacheStats) string {
 
 func renderCache(name string, s gateway.CacheStats) Cache {
 	c := Cache{
-		Service: name, TTLSeconds: s.TTL.Seconds(), MaxBytes: s.MaxBytes, Bytes: s.Bytes, Entries: s.Entries, Hits: s.Hits, Misses: s.Misses,
+		Service: name, TTLSeconds: s.TTL.Seconds(), MaxBytes: s.MaxBytes, Bytes: s.Bytes, Entries: s.Entries, Hits: s.Hits, Joined: s.Joined, Misses: s.Misses,
 		Expired: s.Expired, Stored: s.Stored, Evicted: s.Evicted, Cleared: s.Cleared, Bypassed: s.Bypassed, Advice: adviceOn(s),
 	}
 	if c.Bypassed == nil {

@@ -20,6 +20,7 @@ type Cache struct {
 	Bytes       int64            `json:"bytes"`
 	Entries     int              `json:"entries"`
 	Hits        int64            `json:"hits"`
+	Joined      int64            `json:"joined" doc:"Of the hits: requests that waited for the answer to an equal one (gateway.cache.single_flight)"`
 	Misses      int64            `json:"misses"`
 	Ratio       float64          `json:"hit_ratio" doc:"Hits of hits and misses, 0 to 1"`
 	RatioHalf   float64          `json:"hit_ratio_half" doc:"What it would be with half of max_bytes"`

@@ -121,6 +121,9 @@ func (a *app) showCache(c api.Cache) error {
 	for _, reason := range slices.Sorted(maps.Keys(c.Bypassed)) {
 		why = append(why, fmt.Sprintf("%s %d", reason, c.Bypassed[reason]))
 	}
+	if c.Joined > 0 {
+		lines = append(lines, a.t("%d requests waited for the answer to an equal one", c.Joined))
+	}
 	if len(why) > 0 {
 		lines = append(lines, a.t("not looked up or not kept: %s", strings.Join(why, ", ")))
 	}

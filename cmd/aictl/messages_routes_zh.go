@@ -84,6 +84,7 @@ A service has one when its manifest says so (gateway.cache.ttl): only for servic
 		"%d answers take %s of %s; each is kept for %s":        "%d 个应答占用 %s（上限 %s）；每个保留 %s",
 		"with half the size it would be %s, with twice %s: %s": "大小减半时为 %s，加倍时为 %s：%s",
 		"stored %d, evicted %d, expired %d, cleared %d":        "存入 %d，淘汰 %d，过期 %d，清空 %d",
+		"%d requests waited for the answer to an equal one":    "%d 个请求等待了相同请求的应答",
 		"not looked up or not kept: %s":                        "未查找或未保留：%s",
 		"not copied: %s":                                       "未复制：%s",
 	}
