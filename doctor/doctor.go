@@ -49,8 +49,11 @@ type Options struct {
 	DataDir       string
 	Listen        string // API
 	GatewayListen string
-	PortLow       int
-	PortHigh      int
+	// TLSCert and GatewayTLSCert are the listeners' certificate files; "" for plain HTTP.
+	TLSCert, GatewayTLSCert string
+
+	PortLow  int
+	PortHigh int
 	// Daemon asks the daemon for its version; an error says that none answers.
 	Daemon func(ctx context.Context) (version string, err error)
 }
@@ -108,6 +111,7 @@ func Run(ctx context.Context, sys System, opts Options) []Result {
 		checkNode(ctx, sys),
 		checkGit(ctx, sys),
 		checkListen(sys, opts, up),
+		checkTLS(sys, opts),
 		checkPorts(sys, opts, up),
 		checkDataDir(sys, opts),
 		checkDisk(sys, opts),

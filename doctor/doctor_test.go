@@ -30,7 +30,7 @@ func TestSoundMachineHasNothingToMend(t *testing.T) {
 			t.Errorf("%s: %s %q, to mend: %q", r.Check, r.Verdict, r.Detail, r.Mend)
 		}
 	}
-	if len(results) != 15 || Worst(results) != OK {
+	if len(results) != 16 || Worst(results) != OK {
 		t.Errorf("%d results, worst %s", len(results), Worst(results))
 	}
 }
@@ -78,7 +78,12 @@ func TestFaults(t *testing.T) {
 				return nil
 			}
 		}, func(o *Options) { o.GatewayListen = "127.0.0.1:80" }, "listen", Fail, "may not be listened on", "1024"},
-		{"open to the world", nil, func(o *Options) { o.Listen = "0.0.0.0:7600" }, "listen", Warn, "other machines can reach", "TLS"},
+		{"open to the world", nil, func(o *Options) { o.Listen = "0.0.0.0:7600" }, "tls", Warn, "the API listens on 0.0.0.0:7600, which other machines can reach, without TLS", "tls.cert"},
+		{"gateway open to the world", nil, func(o *Options) { o.GatewayListen = ":7680" }, "tls", Warn, "the gateway listens on :7680", "gateway_tls.cert"},
+		{"open to the world, with TLS that ends", certificate(24 * time.Hour), func(o *Options) { o.Listen, o.TLSCert = "0.0.0.0:7600", "/c.pem" }, "tls", Warn, "ends on 2026-11-22", "renew"},
+		{"expired", certificate(-time.Hour), func(o *Options) { o.GatewayTLSCert = "/c.pem" }, "tls", Fail, "has expired on 2026-11-21", "renew"},
+		{"no certificate", nil, func(o *Options) { o.GatewayTLSCert = "/c.pem" }, "tls", Fail, "cannot be read", "path"},
+		{"no PEM", func(m *machine) { m.files["c.pem"] = &fstest.MapFile{Data: []byte("x")} }, func(o *Options) { o.TLSCert = "/c.pem" }, "tls", Fail, "not in PEM", "openssl"},
 		{"no free port", func(m *machine) { m.bind = taken("127.0.0.1:8001") }, func(o *Options) { o.PortHigh = 8001 }, "ports", Fail, "none of the 1", "--ports"},
 		{"few free ports", func(m *machine) {
 			m.bind = taken("127.0.0.1:8001", "127.0.0.1:8002", "127.0.0.1:8003")

@@ -39,10 +39,6 @@ func checkListen(sys Kernel, opts Options, daemonUp bool) Result {
 				say("choose an address of this machine with aictl daemon %s", l.flag))
 		}
 	}
-	if host, _, err := net.SplitHostPort(opts.Listen); err == nil && !isLoopback(host) {
-		return warn(check, say("the API listens on %s, which other machines can reach", opts.Listen),
-			say("keep it on 127.0.0.1 behind a TLS proxy, or guard the token well"))
-	}
 	if daemonUp {
 		return ok(check, say("%s and %s are the daemon's", opts.Listen, opts.GatewayListen))
 	}

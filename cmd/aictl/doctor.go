@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -48,6 +49,7 @@ mend it. A failed check exits 1.`),
 				return fail(exitUsage, err, "")
 			}
 			opts := doctor.Options{DataDir: dir, Listen: listen, GatewayListen: gatewayListen, Daemon: a.askVersion}
+			takeListeners(cmd, &opts)
 			var given configs.PortRange
 			if err := given.UnmarshalText([]byte(ports)); err != nil {
 				return a.usageError(cmd, a.errorf("--ports: %w", err))
@@ -67,6 +69,22 @@ mend it. A failed check exits 1.`),
 	cmd.Flags().StringVar(&gatewayListen, "gateway-listen", defaults.GatewayListen, a.t("address of the gateway"))
 	cmd.Flags().StringVar(&ports, "ports", defaults.Ports.String(), a.t("ports for services"))
 	return cmd
+}
+
+// takeListeners takes addresses and certificates from the environment and the settings file, where flags do not name others. What is
+// wrong with those is for `aictl config check` to tell.
+func takeListeners(cmd *cobra.Command, opts *doctor.Options) {
+	s, err := configs.Load(configs.Sources{Env: os.Environ(), File: configs.DefaultSettingsFile, Optional: true})
+	if err != nil {
+		return
+	}
+	if !cmd.Flags().Changed("listen") {
+		opts.Listen = s.Listen
+	}
+	if !cmd.Flags().Changed("gateway-listen") {
+		opts.GatewayListen = s.GatewayListen
+	}
+	opts.TLSCert, opts.GatewayTLSCert = s.TLS.Cert, s.GatewayTLS.Cert
 }
 
 // askVersion is how doctor finds out whether a daemon answers.

@@ -62,8 +62,6 @@ func doctorZH() map[string]string {
 		"choose a port of 1024 or above with aictl daemon %s":                               "用 aictl daemon %s 选 1024 或以上的端口",
 		"%s cannot be listened on: %s":                                                      "无法监听 %s：%s",
 		"choose an address of this machine with aictl daemon %s":                            "用 aictl daemon %s 选本机的地址",
-		"the API listens on %s, which other machines can reach":                             "API 监听 %s，别的机器可以访问",
-		"keep it on 127.0.0.1 behind a TLS proxy, or guard the token well":                  "让它留在 127.0.0.1 并置于 TLS 代理之后，或妥善保管令牌",
 		"%s and %s are the daemon's":                                                        "%s 和 %s 属于守护进程",
 		"%s and %s are free":                                                                "%s 和 %s 空闲",
 		"%d-%d is not a range of ports":                                                     "%d-%d 不是端口范围",
