@@ -131,7 +131,7 @@ func itemOf(x *records.Exchange, answer bool) *item {
 		Trailer: x.Request.Trailer,
 	}
 	i.Header, i.Bare = outgoing(x.Request.Header)
-	i.Recorded = compare.Answer{Status: x.Status, Size: x.Response.Size, SHA256: x.Response.SHA256, Took: x.Duration}
+	i.Recorded = compare.Answer{Status: x.Status, Size: x.Response.Size, SHA256: x.Response.SHA256, Took: x.Duration, At: x.StartedAt.Add(x.Duration)}
 	if x.Status == 0 {
 		i.Recorded.Failure = "recorded as " + string(x.End)
 	}

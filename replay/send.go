@@ -69,7 +69,8 @@ func (s *sender) send(ctx context.Context, i *item, to Target, keep bool) (compa
 	limited, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	a, err := s.exchange(limited, i, to, keep)
-	a.Took = time.Since(begun)
+	a.At = time.Now()
+	a.Took = a.At.Sub(begun)
 	if ctx.Err() != nil {
 		return a, context.Cause(ctx)
 	}

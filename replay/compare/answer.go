@@ -30,6 +30,7 @@ type Answer struct {
 	Partial bool
 	Failure string
 	Took    time.Duration
+	At      time.Time // when it came; zero is unknown
 }
 
 // maxPlain bounds what a compressed body may grow to before it is looked at, in bytes.

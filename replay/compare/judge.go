@@ -30,7 +30,7 @@ func (o Options) Suspicious(s *Sample) (bool, error) {
 		return false, err
 	}
 	noise := r.diff(readAnswer(&s.Twice[0]), readAnswer(&s.Twice[1]), nil).found
-	for at := range r.diff(readAnswer(&s.Base), readAnswer(&s.Candidate), nil).found {
+	for at := range r.diffOverTime(readAnswer(&s.Base), readAnswer(&s.Candidate)).found {
 		if _, too := noise[at]; !too {
 			return true, nil
 		}
@@ -131,12 +131,12 @@ type verdicts struct {
 
 func (j *judge) verdicts(s *Sample) verdicts {
 	v := verdicts{base: readAnswer(&s.Base), cand: readAnswer(&s.Candidate)}
-	v.truly = j.diff(v.base, v.cand, nil)
+	v.truly = j.diffOverTime(v.base, v.cand)
 	first := readAnswer(&s.Twice[0])
 	v.noise = j.diff(first, readAnswer(&s.Twice[1]), nil).found
 	if s.Again != nil {
 		base, cand := readAnswer(&s.Again[0]), readAnswer(&s.Again[1])
-		v.again = j.diff(base, cand, nil).found
+		v.again = j.diffOverTime(base, cand).found
 		maps.Copy(v.noise, j.diff(v.base, base, nil).found)
 	}
 	return v

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Kind is how two answers differ at a path.
@@ -47,11 +48,19 @@ type comparer struct {
 	found findings
 	watch *watcher
 	gross map[string]bool // places where a learned tolerance was left far behind
+	at    [2]time.Time    // when the answers came; zero: times do not count as such
 }
 
 // diff compares two answers.
 func (r *rules) diff(a, b *reading, watch *watcher) *comparer {
 	c := &comparer{rules: r, found: findings{}, watch: watch, gross: map[string]bool{}}
+	c.answers(a, b)
+	return c
+}
+
+// diffOverTime compares two answers of which each may tell when it came.
+func (r *rules) diffOverTime(a, b *reading) *comparer {
+	c := &comparer{rules: r, found: findings{}, gross: map[string]bool{}, at: [2]time.Time{a.At, b.At}}
 	c.answers(a, b)
 	return c
 }
@@ -147,10 +156,15 @@ func (c *comparer) value(a, b any, path string) {
 	case json.Number:
 		c.number(a, b.(json.Number), path)
 	default:
-		if a != b {
+		if a != b && !c.clocks(a, b) {
 			c.add(path, KindValue, a, b)
 		}
 	}
+}
+
+// clocks reports whether two values tell when their answers came.
+func (c *comparer) clocks(a, b any) bool {
+	return !c.at[0].IsZero() && !c.at[1].IsZero() && tellsTime(a, c.at[0]) && tellsTime(b, c.at[1])
 }
 
 // typeOf is a value's type as JSON has it.
@@ -180,6 +194,9 @@ func (c *comparer) number(a, b json.Number, path string) {
 	}
 	x, errA := a.Float64()
 	y, errB := b.Float64()
+	if c.clocks(a, b) {
+		return
+	}
 	exact := x == y && !(wholeNumber(a) && wholeNumber(b)) // 1 and 1.0, but not two ids beyond 2⁵³
 	if errA == nil && errB == nil {
 		if exact || c.near(x, y, path) {
