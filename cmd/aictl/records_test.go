@@ -57,15 +57,15 @@ func TestRecordsShow(t *testing.T) {
 
 func TestRecordsStats(t *testing.T) {
 	s := newServer(t)
-	s = newServer(t)
 	s.answer("GET /api/v1/records/stats", api.RecordStats{SchemaVersion: 1, Records: 12, Bytes: 4096, Days: []api.RecordDay{{Day: "2026-11-21", Records: 12, Bytes: 4096}},
 		Ledger: records.Ledger{Accepted: 15, Recorded: 12, InFlight: 1, Dropped: map[string]int64{"queue_full": 1, "disk": 1}, NoBody: 3}})
 	s.run(t, "records", "stats").want(t, exitOK, []string{"2026-11-21       12  4 KiB\n", "15 accepted, 12 recorded, 1 in flight, 3 without bodies; lost: disk 1, queue_full 1\n"}, nil)
+	s = newServer(t)
 	s.answer("GET /api/v1/records/stats", api.RecordStats{SchemaVersion: 1, Records: 12, By: "release", RecordSum: api.RecordSum{Errors: 2, Duration: api.Percentiles{P50: 4, P95: 90, P99: 1200, Max: 3000}},
 		Groups: []api.RecordGroup{{Key: "r1", Records: 10, RecordSum: api.RecordSum{RequestBytes: 2048, Duration: api.Percentiles{P50: 4}}}, {Records: 2, RecordSum: api.RecordSum{Errors: 2}}}})
 	s.run(t, "records", "stats", "--by", "release", "--service", "ocr", "--tag", "a=b").want(t, exitOK, []string{"GROUP  RECORDS  ERRORS", "r1          10       0", "-            2       2", "total       12       2"}, []string{})
 	s.sawRequest(t, "GET /api/v1/records/stats?by=release&service=ocr&tag=a%3Db")
-	s.run(t, "records", "stats", "--service", "ocr").want(t, exitOK, []string{"2 errors; answers took p50 4.0ms, p95 90ms, p99 1.2s, at most 3.0s"}, nil)
+	s.run(t, "records", "stats", "--service", "ocr").want(t, exitOK, []string{"2 errors; answers took p50 4.0ms, p95 90ms, p99 1.20s, at most 3.00s"}, nil)
 	s.run(t, "records", "stats", "--by", "colour").want(t, exitUsage, nil, []string{`--by "colour" is not known: use service, release`})
 }
 
@@ -121,7 +121,7 @@ func TestSearchGoesOn(t *testing.T) {
 func TestRecordsSQL(t *testing.T) {
 	s := newServer(t)
 	s.answer("POST /api/v1/records/sql", api.RecordsTable{SchemaVersion: 1, Columns: []string{"label", "n"}, Rows: [][]any{{"a,b", 12}, {nil, 3.5}}, Truncated: true, Warnings: []string{"only some"}})
-	s.run(t, "records", "sql", "SELECT 1", "--rows", "5", "--since", "1h").want(t, exitOK, []string{"label     n\n", "a,b      12\n", "        3.5\n"}, []string{"there are more rows", "only some"})
+	s.run(t, "records", "sql", "SELECT 1", "--rows", "5", "--since", "1h").want(t, exitOK, []string{"label    n\n", "a,b     12\n", "       3.5\n"}, []string{"there are more rows", "only some"})
 	s.sawRequest(t, `POST /api/v1/records/sql {"query":"SELECT 1","since":"2026-11-21T11:00:00Z","rows":5,"seconds":30}`)
 	s.run(t, "records", "sql", "SELECT 1", "--csv").want(t, exitOK, []string{"label,n\n\"a,b\",12\n,3.5\n"}, nil)
 	s.run(t, "records", "sql", "SELECT 1", "-o", "json").want(t, exitOK, []string{`"truncated": true`}, nil)
