@@ -488,3 +488,26 @@ func FuzzCacheKey(f *testing.F) {
 		}
 	})
 }
+
+func FuzzCacheControl(f *testing.F) {
+	for _, seed := range []string{"no-store", "max-age=10, public", "max-age=\"3\"", "s-maxage=1,max-age=99", "max-age=99999999999999999999", "=,=;", "private=\"a, b\""} {
+		f.Add(seed, "Accept", "")
+	}
+	rules := rulesOf(configs.Cache{TTL: configs.Duration(time.Minute)})
+	f.Fuzz(func(t *testing.T, control, vary, pragma string) {
+		h := http.Header{"Cache-Control": {control}, "Vary": {vary}, "Pragma": {pragma}}
+		if ttl, why := rules.ofAnswer(200, h); (why == bypassNone) != (ttl > 0) || ttl > time.Minute {
+			t.Errorf("%q: kept for %s, %d", control, ttl, why)
+		}
+		if why, fresh := rules.ofRequest(h); fresh && why == bypassNone {
+			t.Errorf("%q: looked up and fetched anew", control)
+		}
+		for _, word := range []string{"no-store", "private"} {
+			if strings.EqualFold(strings.TrimSpace(control), word) {
+				if _, why := rules.ofAnswer(200, h); why == bypassNone {
+					t.Errorf("%q is kept", control)
+				}
+			}
+		}
+	})
+}

@@ -14,7 +14,7 @@ import (
 const corsMethods = "GET, HEAD, POST, PUT, PATCH, DELETE"
 
 // corsExposed are the gateway's own headers, which pages may read.
-var corsExposed = []string{HeaderRecord, HeaderInstance, "Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"}
+var corsExposed = []string{HeaderRecord, HeaderInstance, HeaderCache, "Age", "Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"}
 
 // cors answers browsers that ask whether a page may call a service (the Fetch standard's CORS protocol).
 type cors struct {
