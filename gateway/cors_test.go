@@ -125,3 +125,21 @@ func TestCORS(t *testing.T) {
 		t.Errorf("%d counted", n)
 	}
 }
+
+// Nothing but a host below the one that is named is taken for one.
+func FuzzWildcard(f *testing.F) {
+	for _, s := range []string{"https://a.example.org", "https://example.org", "https://evil.com/.example.org", "https://a@b.example.org", "https://a..example.org"} {
+		f.Add(s)
+	}
+	c := newCORS(configs.CORS{Origins: []string{"https://*.example.org"}})
+	f.Fuzz(func(t *testing.T, origin string) {
+		if !c.allows(origin) {
+			return
+		}
+		rest, ok := strings.CutPrefix(origin, "https://")
+		names, below := strings.CutSuffix(rest, ".example.org")
+		if !ok || !below || names == "" || strings.ContainsAny(names, "/:@?#") {
+			t.Errorf("%q is allowed", origin)
+		}
+	})
+}
