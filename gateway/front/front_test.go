@@ -24,6 +24,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"aictl/internal/servers"
 )
 
 func TestBadSites(t *testing.T) {
@@ -51,8 +53,8 @@ func TestBadSites(t *testing.T) {
 	}
 }
 
-// servers are the real ones, with how a rendered file is checked and run.
-var servers = []struct {
+// kinds are the real servers, with how a rendered file is checked and run.
+var kinds = []struct {
 	name, pkg string
 	render    func(Site) ([]byte, error)
 	argv      func(dir, file string) []string
@@ -76,33 +78,6 @@ var servers = []struct {
 		}
 		return []string{"run", "--config", file, "--adapter", "caddyfile"}
 	}},
-}
-
-// program finds a server. In CI it has to be there.
-func program(t *testing.T, name, pkg string) string {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	if err != nil && os.Getenv("CI") != "" {
-		t.Fatalf("%s is missing: install Debian's %s", name, pkg)
-	}
-	if err != nil {
-		t.Skipf("%s is missing (Debian's %s); CI has it", name, pkg)
-	}
-	return path
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	_, port, err := net.SplitHostPort(ln.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
 }
 
 // certificate writes a self-signed one for the names.
@@ -174,14 +149,14 @@ func gatewayDouble(t *testing.T) (addr string, next chan struct{}) {
 }
 
 func TestRealServers(t *testing.T) {
-	for _, s := range servers {
+	for _, s := range kinds {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			bin := program(t, s.name, s.pkg)
+			bin := servers.Program(t, s.name, s.pkg)
 			dir := t.TempDir()
 			gateway, next := gatewayDouble(t)
 			cert, key, pool := certificate(t, dir, "ai.example.com", "ocr.example.com")
-			port := freePort(t)
+			port := servers.FreePort(t)
 			text, err := s.render(Site{Gateway: gateway, Listen: "127.0.0.1:" + port, Names: []string{"ai.example.com"}, Cert: cert, Key: key, Hosts: []Host{{"ocr.example.com", "ocr"}}})
 			if err != nil {
 				t.Fatal(err)

@@ -83,8 +83,9 @@ var unwanted = map[string]*regexp.Regexp{
 
 // exempt are files that hold such words for a reason.
 var exempt = map[string]string{
-	"LICENSE":             "not our text",
-	"daemon/disk_test.go": "a kernel may forbid mount namespaces; where the project itself is checked, that is a failure",
+	"LICENSE":                     "not our text",
+	"internal/servers/servers.go": "not every machine has database servers; where the project itself is checked, that is a failure",
+	"daemon/disk_test.go":         "a kernel may forbid mount namespaces; where the project itself is checked, that is a failure",
 }
 
 func TestNoUnwantedWords(t *testing.T) {

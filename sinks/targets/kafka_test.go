@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"aictl/internal/servers"
 	"aictl/sinks"
 )
 
@@ -56,7 +57,7 @@ func consume(t *testing.T, address, topic string, want int) (byKey map[string]*k
 
 func TestKafka(t *testing.T) {
 	t.Parallel()
-	port, err := strconv.Atoi(freePort(t))
+	port, err := strconv.Atoi(servers.FreePort(t))
 	ok(t, err)
 	c := broker(t, t.TempDir(), port, kfake.EnableSASL(), kfake.Superuser("SCRAM-SHA-256", "aictl", "geheim"), kfake.BrokerConfigs(map[string]string{"message.max.bytes": "300000"}))
 	defer c.Close()
@@ -83,7 +84,7 @@ func TestKafka(t *testing.T) {
 }
 
 func TestTheMessage(t *testing.T) {
-	port, err := strconv.Atoi(freePort(t))
+	port, err := strconv.Atoi(servers.FreePort(t))
 	ok(t, err)
 	c := broker(t, t.TempDir(), port)
 	defer c.Close()

@@ -13,6 +13,7 @@ import (
 
 	"database/sql"
 
+	"aictl/internal/servers"
 	"aictl/sinks"
 	"aictl/store/records"
 )
@@ -139,7 +140,7 @@ func TestMariaDBKilledInMidRun(t *testing.T) {
 func TestKafkaStoppedInMidRun(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	port, err := strconv.Atoi(freePort(t))
+	port, err := strconv.Atoi(servers.FreePort(t))
 	ok(t, err)
 	c := broker(t, dir, port)
 	address := c.ListenAddrs()[0]

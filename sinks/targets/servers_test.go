@@ -3,14 +3,14 @@ package targets
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"syscall"
 	"testing"
 	"time"
+
+	"aictl/internal/servers"
 )
 
 // dbServer is a database server of the machine's packages on a free port of 127.0.0.1, with files of its own.
@@ -20,25 +20,6 @@ type dbServer struct {
 	addr string
 	cmd  *exec.Cmd
 	log  string
-}
-
-// program finds a server. In CI it has to be there.
-func program(t *testing.T, name, pkg string, places ...string) string {
-	t.Helper()
-	for _, pattern := range places {
-		if found, err := filepath.Glob(filepath.Join(pattern, name)); err == nil && len(found) > 0 {
-			return found[len(found)-1]
-		}
-	}
-	path, err := exec.LookPath(name)
-	if err == nil {
-		return path
-	}
-	if os.Getenv("CI") != "" {
-		t.Fatalf("%s is missing: install Debian's %s", name, pkg)
-	}
-	t.Skipf("%s is missing (Debian's %s); CI has it", name, pkg)
-	return ""
 }
 
 // nobody is who servers run as that refuse root.
@@ -72,16 +53,6 @@ func folder(t *testing.T) string {
 		}
 	}
 	return dir
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return strconv.Itoa(ln.Addr().(*net.TCPAddr).Port)
 }
 
 func command(t *testing.T, argv ...string) {
@@ -143,9 +114,9 @@ func (s *dbServer) ready(try func(context.Context) error) {
 // startPostgres returns a running server and the URL of its database.
 func startPostgres(t *testing.T) (*dbServer, string) {
 	t.Helper()
-	initdb := program(t, "initdb", "postgresql", "/usr/lib/postgresql/*/bin")
-	postgres := program(t, "postgres", "postgresql", "/usr/lib/postgresql/*/bin")
-	dir, port := folder(t), freePort(t)
+	initdb := servers.Program(t, "initdb", "postgresql", "/usr/lib/postgresql/*/bin")
+	postgres := servers.Program(t, "postgres", "postgresql", "/usr/lib/postgresql/*/bin")
+	dir, port := folder(t), servers.FreePort(t)
 	data := filepath.Join(dir, "data")
 	command(t, initdb, "-D", data, "-U", "aictl", "-A", "trust", "-E", "UTF8", "--no-sync")
 	s := &dbServer{t: t, log: filepath.Join(t.TempDir(), "log"), addr: "127.0.0.1:" + port,
@@ -158,9 +129,9 @@ func startPostgres(t *testing.T) (*dbServer, string) {
 // startMariaDB returns a running server and the URL of its database.
 func startMariaDB(t *testing.T) (*dbServer, string) {
 	t.Helper()
-	install := program(t, "mariadb-install-db", "mariadb-server")
-	mariadbd := program(t, "mariadbd", "mariadb-server", "/usr/sbin")
-	dir, port := folder(t), freePort(t)
+	install := servers.Program(t, "mariadb-install-db", "mariadb-server")
+	mariadbd := servers.Program(t, "mariadbd", "mariadb-server", "/usr/sbin")
+	dir, port := folder(t), servers.FreePort(t)
 	data := filepath.Join(dir, "data")
 	command(t, install, "--no-defaults", "--datadir="+data, "--auth-root-authentication-method=normal", "--skip-test-db")
 	s := &dbServer{t: t, log: filepath.Join(t.TempDir(), "log"), addr: "127.0.0.1:" + port,
