@@ -2,10 +2,15 @@ package gateway
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +20,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
@@ -245,5 +251,38 @@ func TestCallsHaveOneOwner(t *testing.T) {
 		if (err != nil) != s.fault || a != s.a || b != s.b {
 			t.Errorf("step %d: a is %q's, b %q's, error %v", i, a, b, err)
 		}
+	}
+}
+
+// Over TLS the protocol is agreed on; the rest is the same.
+func TestGRPCOverTLS(t *testing.T) {
+	certified := httptest.NewTLSServer(http.NotFoundHandler())
+	defer certified.Close()
+	g := New(&collector{}, Options{Logger: slog.New(slog.DiscardHandler)})
+	if err := g.SetRoute(Route{Service: "svc", Gateway: configs.Gateway{GRPCServices: []string{"test.Echo"}}, Targets: []Target{{Instance: "svc/1", Addr: grpcInstance(t)}}}); err != nil {
+		t.Fatal(err)
+	}
+	ln := listen(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() {
+		served <- g.Serve(ctx, tls.NewListener(ln, &tls.Config{Certificates: certified.TLS.Certificates, NextProtos: []string{"h2", "http/1.1"}}))
+	}()
+	roots := x509.NewCertPool()
+	roots.AddCert(certified.Certificate())
+	conn, err := grpc.NewClient(ln.Addr().String(), grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{RootCAs: roots, ServerName: "example.com"})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out wrapperspb.StringValue
+	if err := conn.Invoke(brief(t), "/test.Echo/Say", wrapperspb.String("hello"), &out); err != nil || out.Value != "hello " {
+		t.Errorf("%q, %v", out.Value, err)
+	}
+	if err := conn.Close(); err != nil {
+		t.Error(err)
+	}
+	cancel()
+	if err := <-served; err != nil {
+		t.Error(err)
 	}
 }
