@@ -380,3 +380,34 @@ func TestAuditKeepsTheAnswer(t *testing.T) {
 		}
 	}
 }
+
+// An answer that breaks off is recorded as such, and the client sees nothing of it.
+func TestAuditBrokenAnswer(t *testing.T) {
+	a := newAudited(t, func(w http.ResponseWriter, r *http.Request) {
+		if _, err := io.Copy(io.Discard, r.Body); err != nil {
+			return
+		}
+		w.Header().Set("Content-Length", "1000")
+		fmt.Fprint(w, secretAnswer)
+		w.(http.Flusher).Flush()
+		panic(http.ErrAbortHandler)
+	}, recorder.Options{})
+	conn, err := net.Dial("tcp", strings.TrimSuffix(strings.TrimPrefix(a.url, "http://"), "/ai/svc"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(conn, "POST /ai/svc/ HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx"); err != nil {
+		t.Fatal(err)
+	}
+	got, err := io.ReadAll(conn)
+	if len(got) > 0 {
+		t.Errorf("the client got %q, %v", got, err)
+	}
+	if err := conn.Close(); err != nil {
+		t.Error(err)
+	}
+	eventually(t, "it is recorded", func() bool { return len(a.all()) == 1 })
+	if x := a.all()[0]; x.End != records.EndUpstreamAbort || string(x.Response.Body) != secretAnswer {
+		t.Errorf("%s %q", x.End, x.Response.Body)
+	}
+}
