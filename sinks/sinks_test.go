@@ -114,6 +114,11 @@ func TestAFailureIsShownWithoutThePassword(t *testing.T) {
 	if err := s.Test(context.Background(), "pg"); err != nil {
 		t.Errorf("test: %v", err)
 	}
+	a.setFail(errors.New("disk broken"))
+	eventually(t, "the records cannot be read", func() bool {
+		st := statusOf(s, "pg")
+		return st.State == StateRetrying && strings.Contains(st.Error, "read records: disk broken")
+	})
 	for _, err := range []error{s.Retry("other"), s.Test(context.Background(), "other"), s.Rewind(context.Background(), "other", FromNow)} {
 		if !errors.Is(err, ErrUnknown) {
 			t.Errorf("unknown sink: %v", err)
