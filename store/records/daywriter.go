@@ -1,6 +1,7 @@
 package records
 
 import (
+	"bytes"
 	"database/sql/driver"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ type dayWriter struct {
 	many  *sqlite.Stmt // rowsPerInsert rows
 	stmts map[string]*sqlite.Stmt
 	args  []driver.NamedValue // reused
+	order []int               // reused
 
 	names *names
 	next  int64    // seq of the next record
@@ -203,17 +205,20 @@ func (w *dayWriter) insert(chunks []*chunk) error {
 	})
 }
 
-// insertRows numbers the records and writes their rows.
+// insertRows numbers the records and writes their rows, in the order of their ids: so pages fill up from left to right.
 func (w *dayWriter) insertRows(recs []record) error {
-	next := w.next
-	for len(recs) > 0 {
-		n := min(len(recs), rowsPerInsert)
+	w.order = w.order[:0]
+	for i := range recs {
+		w.order = append(w.order, i)
+	}
+	slices.SortFunc(w.order, func(i, j int) int { return bytes.Compare(recs[i].id[:], recs[j].id[:]) })
+	for order := w.order; len(order) > 0; {
+		n := min(len(order), rowsPerInsert)
 		args := w.args[:n*columnCount]
-		for i := range n {
-			if err := w.row(&recs[i], next, args[i*columnCount:]); err != nil {
+		for i, at := range order[:n] {
+			if err := w.row(&recs[at], w.next+int64(at), args[i*columnCount:]); err != nil {
 				return err
 			}
-			next++
 		}
 		stmt, err := w.many, error(nil)
 		if n < rowsPerInsert {
@@ -225,7 +230,7 @@ func (w *dayWriter) insertRows(recs []record) error {
 		if err := stmt.Exec(args); err != nil {
 			return err
 		}
-		recs = recs[n:]
+		order = order[n:]
 	}
 	return nil
 }

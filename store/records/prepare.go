@@ -114,7 +114,6 @@ func (a *Archive) settle(chunks []*chunk) {
 
 // encode fills in a chunk.
 func (a *Archive) encode(c *chunk) error {
-	var h hasher
 	for i := range c.recs {
 		r := &c.recs[i]
 		for s := range r.sides {
@@ -124,13 +123,20 @@ func (a *Archive) encode(c *chunk) error {
 		}
 	}
 	c.raw, c.leaves = newRaw(c.recs), make([][32]byte, len(c.recs))
+	var hashing sync.WaitGroup // beside the compression; both only read the records
+	hashing.Go(func() {
+		var h hasher
+		for i := range c.recs {
+			c.leaves[i] = h.leaf(&c.recs[i])
+		}
+	})
 	for i := range c.recs {
 		c.raw.add(&c.recs[i])
-		c.leaves[i] = h.leaf(&c.recs[i])
 	}
 	if len(c.recs) > joinable {
 		c.packed = a.codec.packBlock(c.raw)
 	}
+	hashing.Wait()
 	return nil
 }
 
@@ -143,7 +149,6 @@ func (a *Archive) moveToFile(s *side, c *chunk) error {
 	if !packed {
 		data = s.body
 	}
-	s.keptSum()
 	name := bodyName(s.kept[:], packed)
 	a.bodies.expect(name)
 	c.files = append(c.files, name)

@@ -92,10 +92,10 @@ const (
 	response
 )
 
-// keptSum is the SHA-256 of the kept bytes, read from the block or computed.
+// keptSum is the SHA-256 of the kept bytes, read from the block or computed. It changes nothing: many read a block at a time.
 func (s *side) keptSum() [32]byte {
 	if s.kept == ([32]byte{}) && len(s.body) > 0 {
-		s.kept = sha256.Sum256(s.body)
+		return sha256.Sum256(s.body)
 	}
 	return s.kept
 }
@@ -139,6 +139,7 @@ func recordOf(x *Exchange, id uuid.UUID, r *record) {
 func sideOf(m *Message, s *side) {
 	s.size, s.truncated, s.omitted, s.erased = m.Size, m.Truncated, m.Omitted, m.Erased
 	s.body, s.chunks, s.frames, s.parts = m.Body, m.Chunks, m.Frames, m.Parts
+	s.kept = s.keptSum()
 	switch {
 	case m.SHA256 == [32]byte{}:
 		s.digest = digestZeros
@@ -147,14 +148,13 @@ func sideOf(m *Message, s *side) {
 	default:
 		s.digest, s.sum = digestGiven, m.SHA256
 	}
-	s.keptSum()
 }
 
 func (s *side) sumOfBody() [32]byte {
 	if len(s.body) == 0 {
 		return emptySum
 	}
-	return s.keptSum()
+	return s.kept
 }
 
 // listed returns the exchange without headers and bodies.
