@@ -41,6 +41,18 @@ func (c *blockCache) get(d day, first, count int64) *block {
 	return b
 }
 
+// holding returns the block that has a record, nil when it is not among those used last.
+func (c *blockCache) holding(d day, seq int64) *block {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i := len(c.blocks) - 1; i >= 0; i-- {
+		if b := c.blocks[i]; b.day == d && seq >= b.first && seq < b.first+int64(len(b.recs)) {
+			return b
+		}
+	}
+	return nil
+}
+
 func (c *blockCache) put(b *block) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -71,6 +83,9 @@ const (
 
 // blockWith returns the block that holds a record of a day.
 func (a *Archive) blockWith(ctx context.Context, d day, db *sql.DB, seq int64) (*block, error) {
+	if b := a.cache.holding(d, seq); b != nil {
+		return b, nil
+	}
 	var first, count int64
 	if err := eachRow(ctx, db, blockOfSeq, []any{seq}, func(rows *sql.Rows) error { return rows.Scan(&first, &count) }); err != nil {
 		return nil, err

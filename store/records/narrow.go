@@ -90,6 +90,16 @@ func (k *keyFilter) takes(key *groupKey, pathsKnown bool) bool {
 	return k.status == nil || k.status(key[keyStatus])
 }
 
+// fits is what a filter says of the texts that have no index, as far as it can be told apart here; the rows tell the rest.
+func (f Filter) fits(r *record) bool {
+	for want, is := range map[string]int{f.Release: textRelease, f.Instance: textInstance, f.Model: textModel, string(f.End): textEnd} {
+		if want != "" && r.texts[is] != want {
+			return false
+		}
+	}
+	return f.takesStatus(r.status) && strings.HasPrefix(r.texts[textPath], f.PathPrefix)
+}
+
 const listRollups = `SELECT first, count, data FROM rollups ORDER BY first`
 
 // eachRollup visits the rollups of a day: their groups one after the other, then done.
@@ -107,6 +117,9 @@ func eachRollup(ctx context.Context, db *sql.DB, visit func(g *group, pathsKnown
 	})
 }
 
+// scanAmong is how many rows are gone through faster than the blocks of a few are read; smaller in tests.
+var scanAmong int64 = 200_000
+
 // narrow bounds a search on a large day by what its rollups tell: when, and if it was seldom, among which records, there
 // is what the columns without an index select.
 func (a *Archive) narrow(ctx context.Context, f Filter, s *search, db *sql.DB) error {
@@ -121,6 +134,7 @@ func (a *Archive) narrow(ctx context.Context, f Filter, s *search, db *sql.DB) e
 	var first, last int64
 	var seqs []int64
 	found, few, hit := false, true, false
+	begins, ends := end, int64(0) // the records among which they lie
 	err = eachRollup(ctx, db, func(g *group, pathsKnown bool) {
 		if !k.takes(&g.key, pathsKnown) {
 			return
@@ -130,10 +144,14 @@ func (a *Archive) narrow(ctx context.Context, f Filter, s *search, db *sql.DB) e
 		}
 		last, found = max(last, g.last), true
 	}, func(from, count int64) {
-		if few = few && int64(len(seqs))+count <= maxCandidates; hit && few {
+		if hit && few {
 			for n := range count {
 				seqs = append(seqs, from+n)
 			}
+			few = blocksOf(seqs) <= maxLookupBlocks && len(seqs) <= 4*maxCandidates
+		}
+		if hit {
+			begins, ends = min(begins, from), from+count
 		}
 		hit = false
 	})
@@ -142,8 +160,8 @@ func (a *Archive) narrow(ctx context.Context, f Filter, s *search, db *sql.DB) e
 		return err
 	case !found:
 		s.where.and("FALSE")
-	case few && len(seqs) <= maxCandidates:
-		return a.only(ctx, s, db, seqs)
+	case few && ends-begins > scanAmong:
+		return a.only(ctx, s, db, seqs, f.fits)
 	default:
 		low, high := idAt(time.UnixMicro(first).Add(-idSlack)), idAt(time.UnixMicro(last).Add(idSlack))
 		s.where.and("id BETWEEN ? AND ?", low[:], high[:])

@@ -24,7 +24,7 @@ type search struct {
 // Bounds on what is looked up before rows are read: above them a search goes through the rows instead, where it soon finds
 // what is frequent.
 const (
-	maxLookupBlocks = 400
+	maxLookupBlocks = 200
 	maxCandidates   = 20_000
 )
 
@@ -298,14 +298,30 @@ func (a *Archive) ruleOut(ctx context.Context, e *match.Expr, s *search, db *sql
 		return err
 	}
 	left := s.out.missing(1, end, maxCandidates)
-	if left == nil {
+	switch {
+	case left == nil:
 		return nil
+	case blocksOf(left) <= maxLookupBlocks:
+		return a.only(ctx, s, db, left, func(*record) bool { return true })
 	}
-	return a.only(ctx, s, db, left)
+	text, err := json.Marshal(left)
+	s.where.and("seq IN (SELECT value FROM json_each(?))", string(text))
+	return err
 }
 
-// only restricts a search to the records of some numbers.
-func (a *Archive) only(ctx context.Context, s *search, db *sql.DB, seqs []int64) error {
+// blocksOf is about how many blocks hold the records of some numbers, in order.
+func blocksOf(seqs []int64) (n int) {
+	before := int64(-1)
+	for _, seq := range seqs {
+		if seq/blockMax != before {
+			n, before = n+1, seq/blockMax
+		}
+	}
+	return n
+}
+
+// only restricts a search to those records of some numbers that fit.
+func (a *Archive) only(ctx context.Context, s *search, db *sql.DB, seqs []int64, fits func(*record) bool) error {
 	ids := make([]string, 0, len(seqs))
 	for i := 0; i < len(seqs); {
 		b, err := a.blockWith(ctx, s.day, db, seqs[i])
@@ -317,7 +333,9 @@ func (a *Archive) only(ctx context.Context, s *search, db *sql.DB, seqs []int64)
 			return err
 		}
 		for ; i < len(seqs) && seqs[i] < b.first+int64(len(b.recs)); i++ {
-			ids = append(ids, hex.EncodeToString(b.recs[seqs[i]-b.first].id[:]))
+			if r := &b.recs[seqs[i]-b.first]; fits(r) {
+				ids = append(ids, hex.EncodeToString(r.id[:]))
+			}
 		}
 	}
 	text, err := json.Marshal(ids)

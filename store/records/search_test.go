@@ -60,7 +60,7 @@ func TestSearchFindsWhatIsThere(t *testing.T) {
 		add(t, a, part...)
 	}
 	label := func(x *Exchange, want string) bool { return strings.Contains(string(x.Response.Body), `"`+want+`"`) }
-	defer func(n int64) { narrowFrom = n }(narrowFrom)
+	defer func(n, m int64) { narrowFrom, scanAmong = n, m }(narrowFrom, scanAmong)
 	for name, tc := range map[string]struct {
 		f  Filter
 		is func(*Exchange) bool
@@ -95,7 +95,8 @@ func TestSearchFindsWhatIsThere(t *testing.T) {
 				want = append(want, x.ID)
 			}
 		}
-		for _, narrowFrom = range []int64{0, 1e9} {
+		for _, narrowed := range [][2]int64{{0, 0}, {0, 1e9}, {1e9, 0}} {
+			narrowFrom, scanAmong = narrowed[0], narrowed[1]
 			for _, limit := range []int{7, 1000} {
 				f := tc.f
 				f.Limit, f.OldestFirst = limit, true
