@@ -9,7 +9,7 @@ import (
 // somebody reads Chinese: the keeper, which runs this program, too, has to stay small.
 var messagesZH = sync.OnceValue(func() map[string]string {
 	all := make(map[string]string)
-	for _, part := range []map[string]string{runtimeZH(), tablesZH(), helpZH(), serverHelpZH(), flagsZH(), eventsZH(), jobsZH(), configZH(), topZH(), upgradeZH(), sinksZH(), renderZH(), doctorZH(), limitsZH(), findingZH()} {
+	for _, part := range []map[string]string{runtimeZH(), tablesZH(), helpZH(), serverHelpZH(), flagsZH(), eventsZH(), jobsZH(), configZH(), topZH(), upgradeZH(), sinksZH(), renderZH(), doctorZH(), limitsZH(), findingZH(), custodyZH()} {
 		maps.Copy(all, part)
 	}
 	maps.Copy(all, replayZH())

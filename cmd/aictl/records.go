@@ -19,7 +19,7 @@ ended, and which instance of which release answered.`),
 			a.t("The latest, the failed, one in full"), "aictl records list",
 			"", "aictl records list --service ocr --status error --since 1h",
 			"", "aictl records show 0193f0c2-7a4e-7c55-b1f5-2c8d0f7c9a31"),
-	}, a.recordsListCommand(), a.recordsShowCommand(), a.recordsStatsCommand(), a.recordsLabelCommand(), a.recordsSQLCommand(), a.recordsReplayCommand(), a.recordsDiffCommand(),
+	}, a.recordsListCommand(), a.recordsShowCommand(), a.recordsStatsCommand(), a.recordsLabelCommand(), a.recordsSQLCommand(), a.recordsReplayCommand(), a.recordsDiffCommand(), a.recordsVerifyCommand(), a.recordsSealsCommand(), a.recordsEraseCommand(),
 		a.recordsSessionsCommand(), a.recordsSessionCommand(), a.recordsExportCommand(), a.recordsImportCommand())
 }
 
