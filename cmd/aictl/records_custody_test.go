@@ -27,9 +27,11 @@ func TestRecordsVerify(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.run(t, "records", "verify", "--seals", file).want(t, exitOK, []string{"sound"}, nil)
+	changed := newServer(t)
+	changed.answer("GET /api/v1/records/verify", sound)
 	seals.Seals[0].Head = strings.Repeat("cd", 32)
-	s.answer("GET /api/v1/records/seals", seals)
-	s.run(t, "records", "verify", "--seals", file).want(t, exitFailed, []string{"seal of 12 records is not the one in the file"}, nil)
+	changed.answer("GET /api/v1/records/seals", seals)
+	changed.run(t, "records", "verify", "--seals", file).want(t, exitFailed, []string{"seal of 12 records is not the one in the file"}, nil)
 	if err := os.WriteFile(file, []byte("{}"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -37,6 +39,7 @@ func TestRecordsVerify(t *testing.T) {
 	s.run(t, "records", "verify", "--seals", file+"x").want(t, exitFailed, nil, []string{"no such file"})
 
 	sound.Sound, sound.Days[0].Bad = false, &api.BadRecord{Seq: 7, ID: "0193f0c2", Reason: "its row is missing"}
+	s = newServer(t)
 	s.answer("GET /api/v1/records/verify", sound)
 	s.run(t, "records", "verify").want(t, exitFailed, []string{"record 7 (0193f0c2): its row is missing"}, nil)
 	s.run(t, "records", "verify", "-o", "json").want(t, exitFailed, []string{`"seq": 7`, `"sound": false`}, nil)
