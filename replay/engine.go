@@ -189,7 +189,7 @@ func (e *Engine) collect(ctx context.Context, c Common, answers bool, most int, 
 		}
 		return nil
 	})
-	out.warnings = warnings
+	out.warnings = append([]string{}, warnings...) // never null in a document
 	if err != nil && !errors.Is(err, errEnough) {
 		return nil, errors.Join(fmt.Errorf("read the records to send: %w", err), out.sorted.close())
 	}
