@@ -278,24 +278,24 @@ func TestShadowThatCrashes(t *testing.T) {
 	}
 }
 
-// A shadow that ends drops what waits, and its instance is drained of what runs.
+// A shadow that ends drops what waits and cuts what is under way: its instance, which hangs, is drained at once.
 func TestShadowEnds(t *testing.T) {
-	begun, release := make(chan struct{}, 1), make(chan struct{})
+	begun := make(chan struct{}, 1)
 	var l listener
-	shadow := l.target(t, "svc/2", "r2", func(http.ResponseWriter, *http.Request) { begun <- struct{}{}; <-release })
-	r := shadowRig(t, Options{}, 100, shadow)
+	shadow := l.target(t, "svc/2", "r2", func(_ http.ResponseWriter, r *http.Request) { begun <- struct{}{}; <-r.Context().Done() })
+	r := shadowRig(t, Options{ShadowTimeout: time.Hour}, 100, shadow)
 	get(t, r.url+"/ai/svc/")
 	<-begun
 	copies := r.table.find("svc").shade.copies
 	r.set(t, Route{Service: "svc", Targets: []Target{{Instance: "svc/1", Release: "r1", Addr: upstream(t, says("live"))}}})
-	drained := make(chan error, 1)
-	go func() { drained <- r.Drain(t.Context(), "svc/2") }()
-	close(release)
-	if err := <-drained; err != nil {
+	if err := r.Drain(t.Context(), "svc/2"); err != nil {
 		t.Error(err)
 	}
 	if _, ok := r.ShadowStats()["svc"]; ok {
 		t.Error("an ended shadow has stats")
+	}
+	if c := r.bySource(t, 2)[records.SourceShadow]; len(c) != 1 || c[0].End != records.EndShutdown {
+		t.Errorf("%+v", c)
 	}
 	waitFor(t, "nothing to wait", func() bool { return copies.stats().Waiting == 0 })
 	if copies.reserve(1) || copies.stats().Dropped["ended"] != 1 {

@@ -54,6 +54,8 @@ type copies struct {
 	to      Shadow
 	dropped [dropReasons]atomic.Int64
 	tally   tally
+	life    context.Context // ends with the shadow
+	end     context.CancelFunc
 
 	mu      sync.Mutex
 	queue   []*shadowed
@@ -63,7 +65,11 @@ type copies struct {
 	closed  bool
 }
 
-func newCopies(g *Gateway, to Shadow) *copies { return &copies{g: g, to: to} }
+func newCopies(g *Gateway, to Shadow) *copies {
+	c := &copies{g: g, to: to}
+	c.life, c.end = context.WithCancel(context.Background())
+	return c
+}
 
 func (c *copies) drop(why dropReason) { c.dropped[why].Add(1) }
 
@@ -95,8 +101,13 @@ func (c *copies) send(s *shadowed) {
 		return
 	}
 	c.queue = append(c.queue, s)
-	if c.workers < copyWorkers && c.g.shadows.begin(c.work) {
+	switch {
+	case c.workers == copyWorkers:
+	case c.g.shadows.begin(c.work):
 		c.workers++
+	case c.workers == 0: // the gateway has ended
+		c.queue = nil
+		c.discard(s)
 	}
 }
 
@@ -143,6 +154,7 @@ func (c *copies) next() *shadowed {
 func (c *copies) sendOne(life context.Context, s *shadowed) {
 	ctx, cancel := context.WithTimeoutCause(life, c.g.opt.ShadowTimeout, errShadowLate)
 	defer cancel()
+	defer context.AfterFunc(c.life, cancel)()
 	begun := c.g.opt.Now()
 	if sent, good := c.g.serveCopy(ctx, s); sent {
 		c.tally.add(c.g.opt.Now().Sub(begun), !good)
@@ -154,11 +166,12 @@ func (c *copies) sendOne(life context.Context, s *shadowed) {
 	c.free(s)
 }
 
-// close drops what waits; what is under way ends by itself.
+// close drops what waits and cuts what is under way.
 func (c *copies) close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.closed = true
+	c.end()
 	for _, s := range c.queue {
 		c.discard(s)
 	}
