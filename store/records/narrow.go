@@ -72,6 +72,16 @@ func (f Filter) keys(ctx context.Context, db *sql.DB) (k keyFilter, err error) {
 	return k, err
 }
 
+// onlyServices reports whether nothing but services and statuses is asked for.
+func (k *keyFilter) onlyServices() bool {
+	for i, set := range k.sets {
+		if set != nil && i != keyService {
+			return false
+		}
+	}
+	return true
+}
+
 func (f Filter) takesStatus(status int64) bool {
 	return (f.StatusMin == 0 || status >= int64(f.StatusMin)) && (f.StatusMax == 0 || status <= int64(f.StatusMax)) &&
 		(!f.Failed || isFailed(status)) && (!f.Unanswered || status == 0)
@@ -104,7 +114,10 @@ const listRollups = `SELECT first, count, data FROM rollups ORDER BY first`
 
 // eachRollup visits the rollups of a day: their groups one after the other, then done.
 func eachRollup(ctx context.Context, db *sql.DB, visit func(g *group, pathsKnown bool), done func(first, count int64)) error {
-	var r rollupReader
+	return readRollups(ctx, db, &rollupReader{}, visit, done)
+}
+
+func readRollups(ctx context.Context, db *sql.DB, r *rollupReader, visit func(g *group, pathsKnown bool), done func(first, count int64)) error {
 	return eachRow(ctx, db, listRollups, nil, func(rows *sql.Rows) error {
 		var first, count int64
 		var data sql.RawBytes
@@ -124,7 +137,8 @@ var scanAmong int64 = 200_000
 // is what the columns without an index select.
 func (a *Archive) narrow(ctx context.Context, f Filter, s *search, db *sql.DB) error {
 	k, err := f.keys(ctx, db)
-	if err != nil || !k.narrows {
+	indexed := (f.Failed || f.Unanswered || f.StatusMin >= 400) && k.onlyServices() // errors have an index
+	if err != nil || !k.narrows || indexed {
 		return err
 	}
 	var end int64
@@ -135,7 +149,7 @@ func (a *Archive) narrow(ctx context.Context, f Filter, s *search, db *sql.DB) e
 	var seqs []int64
 	found, few, hit := false, true, false
 	begins, ends := end, int64(0) // the records among which they lie
-	err = eachRollup(ctx, db, func(g *group, pathsKnown bool) {
+	err = readRollups(ctx, db, &rollupReader{heads: true}, func(g *group, pathsKnown bool) {
 		if !k.takes(&g.key, pathsKnown) {
 			return
 		}

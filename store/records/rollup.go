@@ -156,9 +156,10 @@ var errRollup = errors.New("a rollup is damaged")
 
 // rollupReader visits the groups of an encoded rollup; the group is reused.
 type rollupReader struct {
-	b   []byte
-	bad bool
-	g   group
+	b     []byte
+	bad   bool
+	heads bool // without the distributions
+	g     group
 }
 
 // readRollup visits the groups of a rollup. The group is only valid within visit.
@@ -209,8 +210,23 @@ func (r *rollupReader) int() int64 {
 	return int64(v>>1) ^ -int64(v&1)
 }
 
+// skip passes over n numbers.
+func (r *rollupReader) skip(n uint64) {
+	i := 0
+	for ; n > 0 && i < len(r.b); i++ {
+		if r.b[i] < 0x80 {
+			n--
+		}
+	}
+	r.b, r.bad = r.b[i:], r.bad || n > 0
+}
+
 func (r *rollupReader) buckets(into []bucketCount) []bucketCount {
 	n, at := r.uint(), uint64(0)
+	if r.heads {
+		r.skip(2 * n)
+		return into
+	}
 	for ; n > 0 && !r.bad; n-- {
 		at += r.uint()
 		if at >= histogramBuckets {

@@ -116,8 +116,13 @@ func (a *Archive) countRollups(ctx context.Context, f Filter, k *keyFilter, c *c
 	cuts := false
 	var first, last int64
 	needPath := k.sets[keyPath] != nil || c.by == ByPath
+	uncut := !needPath && f.Since.IsZero() && f.Until.IsZero()
 	err := eachRollup(ctx, db, func(g *group, pathsKnown bool) {
 		if !k.takes(&g.key, pathsKnown) || f.outside(g) {
+			return
+		}
+		if uncut {
+			c.addGroup(g)
 			return
 		}
 		if !cuts && len(whole) == 0 {
