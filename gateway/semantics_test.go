@@ -41,16 +41,16 @@ var semanticsTable = []semantics{
 	{name: "several 1xx", request: "GET %s HTTP/1.1\r\nHost: h\r\n\r\n", status: 200,
 		answer: "HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\nLink: </b>\r\n\r\nHTTP/1.1 103 Early Hints\r\nX-A: 1\r\n\r\n" + plainAnswer},
 	{name: "1xx, then nothing", request: "GET %s HTTP/1.1\r\nHost: h\r\n\r\n", answer: "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", status: 502},
-	{name: "trailers announced", request: "GET %s HTTP/1.1\r\nHost: h\r\n\r\n", answer: "HTTP/1.1 200 OK\r\nTrailer: X-A, X-B\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-A: 1\r\nX-B: 2\r\n\r\n", status: 200},
-	{name: "trailers unannounced", request: "GET %s HTTP/1.1\r\nHost: h\r\n\r\n", answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-A: 1\r\nX-A: 2\r\n\r\n", status: 200},
-	{name: "trailers announced in vain", request: "GET %s HTTP/1.1\r\nHost: h\r\n\r\n", answer: "HTTP/1.1 200 OK\r\nTrailer: X-A\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", status: 200},
-	{name: "trailers without a body", request: "GET %s HTTP/1.1\r\nHost: h\r\n\r\n", answer: "HTTP/1.1 200 OK\r\nTrailer: X-A\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-A: 1\r\n\r\n", status: 200},
+	{name: "trailers announced", request: "GET %s HTTP/1.1\r\nHost: h\r\n\r\n", answer: "HTTP/1.1 200 OK\r\nContent-Type: a/b\r\nTrailer: X-A, X-B\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-A: 1\r\nX-B: 2\r\n\r\n", status: 200},
+	{name: "trailers unannounced", request: "GET %s HTTP/1.1\r\nHost: h\r\n\r\n", answer: "HTTP/1.1 200 OK\r\nContent-Type: a/b\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-A: 1\r\nX-A: 2\r\n\r\n", status: 200},
+	{name: "trailers announced in vain", request: "GET %s HTTP/1.1\r\nHost: h\r\n\r\n", answer: "HTTP/1.1 200 OK\r\nContent-Type: a/b\r\nTrailer: X-A\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", status: 200},
+	{name: "trailers without a body", request: "GET %s HTTP/1.1\r\nHost: h\r\n\r\n", answer: "HTTP/1.1 200 OK\r\nContent-Type: a/b\r\nTrailer: X-A\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-A: 1\r\n\r\n", status: 200},
 	{name: "trailers sent", request: plainHead + "Trailer: X-A\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nX-A: 1\r\n\r\n", answer: plainAnswer, status: 200, better: "the trailer's values reach the instance"},
 	{name: "chunks garbled", request: plainHead + "Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\nzz\r\n", answer: plainAnswer, status: 400, better: "the client is told that it is at fault"},
 	{name: "chunks sent", request: plainHead + "Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n4\r\n you\r\n0\r\n\r\n", answer: plainAnswer, status: 200},
 	{name: "no chunks sent", request: plainHead + "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", answer: plainAnswer, status: 200},
 	{name: "chunk extensions", request: plainHead + "Transfer-Encoding: chunked\r\n\r\n2;a=b;c\r\nhi\r\n0;x\r\n\r\n", answer: plainAnswer, status: 200},
-	{name: "chunk extensions received", request: "GET %s HTTP/1.1\r\nHost: h\r\n\r\n", answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;a=\"b\"\r\nok\r\n0;x\r\n\r\n", status: 200},
+	{name: "chunk extensions received", request: "GET %s HTTP/1.1\r\nHost: h\r\n\r\n", answer: "HTTP/1.1 200 OK\r\nContent-Type: a/b\r\nTransfer-Encoding: chunked\r\n\r\n2;a=\"b\"\r\nok\r\n0;x\r\n\r\n", status: 200},
 	{name: "expect, accepted", request: plainHead + "Expect: 100-continue\r\nContent-Length: 2\r\n\r\nhi", answer: plainAnswer, status: 200},
 	{name: "expect, refused", request: plainHead + "Expect: 100-continue\r\nConnection: close\r\nContent-Length: 2\r\n\r\n", early: true,
 		answer: "HTTP/1.1 417 Expectation Failed\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", status: 417},
@@ -247,4 +247,23 @@ func readAnswers(br *bufio.Reader, method string, n int) (all []string) {
 		}
 	}
 	return all
+}
+
+// The server does not guess a type for an answer that names none, over either way.
+func TestNoTypeIsGuessed(t *testing.T) {
+	for _, answer := range []string{"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\n<html>\r\n0\r\n\r\n"} {
+		for _, target := range []string{"/ai/svc/p", "http://h/ai/svc/p"} {
+			g := newRig(t, Options{})
+			g.route(t, rawUpstream(t, func(conn net.Conn, _ *http.Request) {
+				if _, err := io.WriteString(conn, answer); err != nil {
+					t.Error(err)
+				}
+			}))
+			w := g.dial(t)
+			w.send("GET "+target+" HTTP/1.1", "Host: h", "", "")
+			if res := w.answer("GET"); len(res.Header["Content-Type"]) > 0 || readAll(t, res) != "<html>" {
+				t.Errorf("%s: %v", target, res.Header)
+			}
+		}
+	}
 }
