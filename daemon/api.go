@@ -200,6 +200,18 @@ func (s settled) Stats(ctx context.Context, f records.Filter, by records.GroupBy
 	return s.Archive.Stats(ctx, f, by)
 }
 
+// SetLabel implements api.Records.
+func (s settled) SetLabel(ctx context.Context, ids []string, e records.LabelEdit) (int, error) {
+	s.settle(ctx)
+	return s.Archive.SetLabel(ctx, ids, e)
+}
+
+// SQL implements api.Records.
+func (s settled) SQL(ctx context.Context, q records.Query) (records.QueryResult, error) {
+	s.settle(ctx)
+	return s.Archive.SQL(ctx, q)
+}
+
 // info answers what runs here.
 type info struct {
 	d       *Daemon
