@@ -17,7 +17,7 @@ const maxWriters = 2
 // cannot be stored. The exchanges are not changed and not kept. Several callers may append at once: they encode side by
 // side and commit one after the other.
 func (a *Archive) Append(batch []*Exchange) error {
-	if a.isClosed() {
+	if a.closing.Load() { // without the lock, which the commit before may hold for long
 		return fmt.Errorf("append records: %w", ErrClosed)
 	}
 	chunks, err := a.prepare(batch)
@@ -42,12 +42,6 @@ func (a *Archive) Append(batch []*Exchange) error {
 		chunks = chunks[end:]
 	}
 	return nil
-}
-
-func (a *Archive) isClosed() bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.closed
 }
 
 // appendDay writes one day's chunks. A file found damaged is set aside and the day begun anew: a broken disk block

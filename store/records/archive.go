@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 
 	"aictl/store"
 	"aictl/store/internal/sqlite"
@@ -37,7 +38,7 @@ type Options struct {
 	Book Book
 }
 
-// Archive is the folder of day files. Append is called by one recorder; everything else by anyone.
+// Archive is the folder of day files. Its methods may be called from any goroutine; one process at a time may have it open.
 type Archive struct {
 	dir     string
 	o       Options
@@ -51,6 +52,7 @@ type Archive struct {
 
 	taking sync.RWMutex // held for writing while records are erased or removed; taken before mu
 
+	closing  atomic.Bool
 	mu       sync.Mutex // guards what follows
 	closed   bool
 	writers  []*dayWriter // the latest days, newest use last
@@ -100,6 +102,7 @@ func (a *Archive) Tidy() error {
 
 // Close moves the write-ahead logs into the day files and closes them.
 func (a *Archive) Close() error {
+	a.closing.Store(true)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.closed {
