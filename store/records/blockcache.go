@@ -86,6 +86,11 @@ func (a *Archive) blockWith(ctx context.Context, d day, db *sql.DB, seq int64) (
 	if b := a.cache.holding(d, seq); b != nil {
 		return b, nil
 	}
+	return a.blockNow(ctx, d, db, seq)
+}
+
+// blockNow is blockWith for those who want all that the block holds by now: one kept from before it grew has the record, too.
+func (a *Archive) blockNow(ctx context.Context, d day, db *sql.DB, seq int64) (*block, error) {
 	var first, count int64
 	if err := eachRow(ctx, db, blockOfSeq, []any{seq}, func(rows *sql.Rows) error { return rows.Scan(&first, &count) }); err != nil {
 		return nil, err

@@ -246,7 +246,7 @@ func (a *Archive) lookUp(ctx context.Context, d day, db *sql.DB, want uint32, is
 	found := []string{}
 	for _, first := range blocks {
 		// A block may have been joined with the one before meanwhile: its number finds it all the same.
-		b, err := a.blockWith(ctx, d, db, first)
+		b, err := a.blockNow(ctx, d, db, first)
 		if errors.Is(err, ErrCorrupt) {
 			continue // what cannot be read is not found
 		}
