@@ -134,11 +134,15 @@ func (v verifier) path(id int64) string {
 	return filepath.Join(v.dir, "deploys", strconv.FormatInt(id, 10)+".verify.json")
 }
 
-// keep writes a report beside the deploy's log.
+// keep writes a report beside the deploy's log, whole or not at all.
 func (v verifier) keep(id int64, r replay.Report) error {
 	data, err := json.MarshalIndent(r, "", "  ")
+	incoming := v.path(id) + ".new"
 	if err == nil {
-		err = os.WriteFile(v.path(id), append(data, '\n'), 0o640)
+		err = os.WriteFile(incoming, append(data, '\n'), 0o640)
+	}
+	if err == nil {
+		err = os.Rename(incoming, v.path(id))
 	}
 	if err != nil {
 		return fmt.Errorf("keep the report of the verification: %w", err)
