@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/csv"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -153,6 +154,11 @@ func TestExportAndPostAgain(t *testing.T) {
 	if err := from.archive.Append(batch); err != nil {
 		t.Fatal(err)
 	}
+	truth, up, note := json.RawMessage(`{"a":[1,"é"]}`), "up", "well done"
+	edit := records.LabelEdit{Name: "main", Truth: &truth, Thumb: &up, Note: &note, By: "ann", At: start}
+	if _, err := from.archive.SetLabel(t.Context(), []string{batch[3].ID, batch[699].ID}, edit); err != nil {
+		t.Fatal(err)
+	}
 	a := client(t, Target{URL: newTestServer(t, from.handler), Token: testToken})
 	b := client(t, Target{URL: newTestServer(t, to.handler), Token: testToken})
 	for _, want := range [][2]int{{700, 0}, {0, 700}} {
@@ -163,6 +169,15 @@ func TestExportAndPostAgain(t *testing.T) {
 		receipt, err := b.PostRecords(t.Context(), linesType, "zstd", &file, PostOptions{Import: true})
 		if err != nil || receipt.Accepted != want[0] || receipt.Duplicates != want[1] || len(receipt.Rejected) > 0 {
 			t.Fatalf("%+v %v", receipt, err)
+		}
+	}
+	for i, want := range map[int]int{2: 0, 3: 1, 699: 1} {
+		current, history, err := to.archive.Labels(t.Context(), batch[i].ID)
+		if err != nil || len(current) != want || len(history) != want {
+			t.Fatalf("labels of %d: %+v, history %+v, %v", i, current, history, err)
+		}
+		if want == 1 && (string(current[0].Truth) != string(truth) || current[0].Thumb != "up" || current[0].Note != note || current[0].By != "ann" || !current[0].At.Equal(start)) {
+			t.Errorf("label of %d: %+v", i, current[0])
 		}
 	}
 	was, is := from.all(t), to.all(t)

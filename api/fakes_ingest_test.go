@@ -63,3 +63,10 @@ func newTestServer(t testing.TB, h http.Handler) (url string) {
 	t.Cleanup(srv.Close)
 	return srv.URL
 }
+
+func (p postbox) Label(_ context.Context, id string, labels []records.Label) error {
+	for _, l := range labels {
+		p.record("label " + id + " " + l.Name)
+	}
+	return p.fault["label"]
+}

@@ -72,9 +72,18 @@ func (s *Server) export(ctx context.Context, in *exportInput, f records.Filter, 
 		return
 	}
 	n := 0
+	labels, err := newLabelled(s.deps.Records, f)
+	if err != nil {
+		s.refuse(w, s.problemOf(err))
+		return
+	}
 	warnings, err := s.deps.Records.Each(ctx, f, func(x *records.Exchange) error {
 		n++
-		return file.Write(x)
+		of, err := labels.of(ctx, x)
+		if err != nil {
+			return err
+		}
+		return file.Write(x, of...)
 	})
 	if err == nil {
 		err = file.Close()

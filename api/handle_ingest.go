@@ -143,6 +143,9 @@ func (s *Server) retentionWarnings(oldest time.Time) []string {
 // dryStore knows what is stored, and stores nothing.
 type dryStore struct{ interchange.Store }
 
+// Label implements interchange.Store.
+func (dryStore) Label(context.Context, string, []records.Label) error { return nil }
+
 // Post implements interchange.Store.
 func (d dryStore) Post(ctx context.Context, xs []*records.Exchange) ([]error, error) {
 	fates := make([]error, len(xs))

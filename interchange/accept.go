@@ -39,8 +39,14 @@ type Rules struct {
 
 // Accept reads one record and checks all of it. Every error is an ErrRecord.
 func (r Rules) Accept(raw []byte) (*records.Exchange, error) {
+	x, _, err := r.AcceptLabelled(raw)
+	return x, err
+}
+
+// AcceptLabelled is Accept, with the labels that the record brings.
+func (r Rules) AcceptLabelled(raw []byte) (*records.Exchange, []records.Label, error) {
 	if !utf8.Valid(raw) {
-		return nil, fault("it is not UTF-8: send other bytes as a base64 body")
+		return nil, nil, fault("it is not UTF-8: send other bytes as a base64 body")
 	}
 	var rec Entry
 	dec := json.NewDecoder(bytes.NewReader(raw))
@@ -48,12 +54,17 @@ func (r Rules) Accept(raw []byte) (*records.Exchange, error) {
 		dec.DisallowUnknownFields()
 	}
 	if err := dec.Decode(&rec); err != nil {
-		return nil, fault("%s", strings.TrimPrefix(err.Error(), "json: "))
+		return nil, nil, fault("%s", strings.TrimPrefix(err.Error(), "json: "))
 	}
 	if dec.More() {
-		return nil, fault("something follows the object: one record is one object")
+		return nil, nil, fault("something follows the object: one record is one object")
 	}
-	return r.Exchange(&rec)
+	labels, err := r.labels(&rec)
+	if err != nil {
+		return nil, nil, err
+	}
+	x, err := r.Exchange(&rec)
+	return x, labels, err
 }
 
 // Exchange checks a record and makes an exchange of it.

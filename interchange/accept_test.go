@@ -72,6 +72,8 @@ func TestAcceptRefuses(t *testing.T) {
 		{`{"service":"ocr","response":{"size":-2}}`, "response.size"},
 		{`{"service":"ocr","response":{"body":"abc","sha256":"` + strings.Repeat("1", 64) + `"}}`, "response.sha256: the body has ba7816bf"},
 		{`{"service":"ocr","response":{"sha256":"12"}}`, "64 hex digits"},
+		{`{"service":"ocr","labels":[{"name":"any","note":"x"}]}`, "labels[0]"},
+		{`{"service":"ocr","labels":[{"note":"x"},{"thumb":"sideways"}]}`, "labels[1]"},
 		{`{"service":"ocr","response":{"header":{"A":5}}}`, "cannot unmarshal number"},
 	} {
 		_, err := rules().Accept([]byte(c.raw))

@@ -23,8 +23,9 @@ func newCSVWriter(to io.Writer, cols []column, o Options) (*csvWriter, error) {
 	return w, w.line(func(c column) string { return c.name })
 }
 
-func (w *csvWriter) Write(x *records.Exchange) error {
-	return w.line(func(c column) string { return w.cell(c.get(x, w.o.Bodies)) })
+func (w *csvWriter) Write(x *records.Exchange, labels ...records.Label) error {
+	row := &flat{x, labels}
+	return w.line(func(c column) string { return w.cell(c.get(row, w.o.Bodies)) })
 }
 
 func (w *csvWriter) Close() error { return w.out.Flush() }

@@ -35,7 +35,7 @@ type Options struct {
 
 // Writer writes records to a file. What is written is whole only after Close.
 type Writer interface {
-	Write(x *records.Exchange) error
+	Write(x *records.Exchange, labels ...records.Label) error
 	Close() error
 }
 
@@ -93,8 +93,13 @@ func newLinesWriter(to io.Writer, bodies Bodies) *linesWriter {
 	return w
 }
 
-func (w *linesWriter) Write(x *records.Exchange) error { return w.enc.Encode(Of(x, w.bodies)) }
-func (w *linesWriter) Close() error                    { return w.buf.Flush() }
+func (w *linesWriter) Write(x *records.Exchange, labels ...records.Label) error {
+	e := Of(x, w.bodies)
+	e.Labels = entryLabels(labels)
+	return w.enc.Encode(e)
+}
+
+func (w *linesWriter) Close() error { return w.buf.Flush() }
 
 // chooseColumns finds columns by name; none are the usual ones.
 func chooseColumns(names []string, bodies Bodies) ([]column, error) {

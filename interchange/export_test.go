@@ -72,6 +72,30 @@ func TestJSONLines(t *testing.T) {
 	}
 }
 
+// TestLabelsAreExported: in every format that has a place for them.
+func TestLabelsAreExported(t *testing.T) {
+	label := records.Label{Name: "main", Truth: json.RawMessage(`"spam"`), Thumb: "down", By: "ann", At: testNow}
+	const want = `"name":"main","truth":"spam","thumb":"down","by":"ann","at":"2026-11-21T08:30:00.000000Z"`
+	for _, format := range []Format{JSONL, CSV, HAR} {
+		var out bytes.Buffer
+		w, err := NewWriter(&out, Options{Format: format, Bodies: BodiesNone, Program: "aictl 1"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(w.Write(everything(), label), w.Close()); err != nil || !strings.Contains(strings.ReplaceAll(out.String(), `""`, `"`), want) {
+			t.Errorf("%s: %v %s", format, err, out.String())
+		}
+	}
+	raw, err := json.Marshal(Entry{Service: "ocr", Labels: entryLabels([]records.Label{label})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, labels, err := rules().AcceptLabelled(raw)
+	if err != nil || !reflect.DeepEqual(labels, []records.Label{label}) {
+		t.Errorf("%s gave %+v %v", raw, labels, err)
+	}
+}
+
 // TestCSV: quotes, line breaks, formulas, and that columns are in the order asked for.
 func TestCSV(t *testing.T) {
 	x := everything()

@@ -94,11 +94,13 @@ func newHARWriter(to io.Writer, o Options) *harWriter {
 	return w
 }
 
-func (w *harWriter) Write(x *records.Exchange) error {
+func (w *harWriter) Write(x *records.Exchange, labels ...records.Label) error {
 	if err := w.separate(); err != nil {
 		return err
 	}
-	return w.enc.Encode(harOf(x, w.o.Bodies))
+	e := harOf(x, w.o.Bodies)
+	e.Own.Labels = entryLabels(labels)
+	return w.enc.Encode(e)
 }
 
 // separate writes what stands before an entry.

@@ -15,6 +15,8 @@ type Store interface {
 	// Post stores exchanges and returns once each is durable or refused, with the fate of each: nil, or an error that
 	// matches records.ErrStored, ErrOff or ErrBadRecord. Any other means that it may be posted again.
 	Post(ctx context.Context, xs []*records.Exchange) (fates []error, err error)
+	// Label labels a stored record. A label that is there and is not older stays.
+	Label(ctx context.Context, id string, labels []records.Label) error
 }
 
 // Receipt says what became of the records of one post. Ids has one entry for each record, in their order; it is empty
@@ -54,8 +56,9 @@ type Intake struct {
 }
 
 type taken struct {
-	x    *records.Exchange
-	item Item
+	x      *records.Exchange
+	labels []records.Label
+	item   Item
 }
 
 // NewIntake returns an intake for at most so many records.
@@ -72,15 +75,15 @@ func (t *Intake) Take(ctx context.Context, item Item) error {
 		return fmt.Errorf("%w: at most %d; those before were taken", ErrTooMany, t.most)
 	}
 	t.receipt.IDs = append(t.receipt.IDs, "")
-	x, err := (*records.Exchange)(nil), item.Err
+	k, err := taken{item: Item{Index: item.Index, Line: item.Line}}, item.Err
 	if err == nil {
-		x, err = t.rules.Accept(item.Raw)
+		k.x, k.labels, err = t.rules.AcceptLabelled(item.Raw)
 	}
 	if err != nil {
 		t.reject(item, "", Reason(err))
 		return nil
 	}
-	t.group = append(t.group, taken{x, Item{Index: item.Index, Line: item.Line}})
+	t.group = append(t.group, k)
 	t.bytes += len(item.Raw)
 	if len(t.group) >= groupRecords || t.bytes >= groupBytes {
 		return t.flush(ctx)
@@ -151,6 +154,12 @@ func (t *Intake) store(ctx context.Context, fresh []taken) error {
 			t.reject(item, ids[i], fate.Error())
 		default:
 			return fate
+		}
+		if t.receipt.IDs[fresh[i].item.Index] == "" || len(fresh[i].labels) == 0 {
+			continue
+		}
+		if err := t.to.Label(ctx, ids[i], fresh[i].labels); err != nil {
+			return err
 		}
 	}
 	return nil

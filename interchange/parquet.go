@@ -50,9 +50,10 @@ func schemaOf(cols []column) *parquet.Schema {
 	return parquet.NewSchema("records", parquet.SchemaOf(reflect.New(reflect.StructOf(fields)).Interface()))
 }
 
-func (w *parquetWriter) Write(x *records.Exchange) error {
+func (w *parquetWriter) Write(x *records.Exchange, labels ...records.Label) error {
+	row := &flat{x, labels}
 	for i, c := range w.cols {
-		v := c.get(x, w.o.Bodies)
+		v := c.get(row, w.o.Bodies)
 		switch t := v.(type) {
 		case time.Time:
 			v = t.UnixMicro()

@@ -41,6 +41,17 @@ type Entry struct {
 	Error       string            `json:"error,omitempty"`
 	Request     EntrySide         `json:"request,omitzero"`
 	Response    EntrySide         `json:"response,omitzero"`
+	Labels      []EntryLabel      `json:"labels,omitempty"`
+}
+
+// EntryLabel is what somebody says of a record: the answer that would have been right, a thumb, a note.
+type EntryLabel struct {
+	Name  string          `json:"name,omitempty" doc:"main when absent"`
+	Truth json.RawMessage `json:"truth,omitempty" doc:"Any JSON"`
+	Thumb string          `json:"thumb,omitempty" enum:"up,down"`
+	Note  string          `json:"note,omitempty"`
+	By    string          `json:"by,omitempty"`
+	At    Time            `json:"at,omitzero" doc:"Now when absent"`
 }
 
 // EntrySide is the request or the response of a Entry. Size and SHA256 are computed when they are absent.

@@ -4,14 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"aictl/store/records"
 )
 
-// Archive tells which records are stored.
+// Archive tells which records are stored, and labels them.
 type Archive interface {
 	Get(ctx context.Context, id string) (records.Exchange, error)
+	Labels(ctx context.Context, id string) (current []records.Label, history []records.LabelChange, err error)
+	SetLabel(ctx context.Context, ids []string, e records.LabelEdit) (n int, err error)
 }
 
 // Intake is where posted records go: through the recorder, each id once.
@@ -94,4 +97,21 @@ func (in *Intake) release(ids []string) {
 	for _, id := range ids {
 		delete(in.coming, id)
 	}
+}
+
+// Label labels a stored record. A label that is there and is not older stays: what is posted again changes nothing.
+func (in *Intake) Label(ctx context.Context, id string, labels []records.Label) error {
+	current, _, err := in.archive.Labels(ctx, id)
+	if err != nil {
+		return err
+	}
+	for _, l := range labels {
+		if slices.ContainsFunc(current, func(c records.Label) bool { return c.Name == l.Name && !c.At.Before(l.At) }) {
+			continue
+		}
+		if _, err := in.archive.SetLabel(ctx, []string{id}, l.Edit()); err != nil {
+			return err
+		}
+	}
+	return nil
 }

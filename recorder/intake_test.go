@@ -11,7 +11,10 @@ import (
 )
 
 // stored answers from what a memory has taken.
-type stored struct{ *memory }
+type stored struct {
+	unlabelled
+	*memory
+}
 
 func (s stored) Get(_ context.Context, id string) (records.Exchange, error) {
 	for _, x := range s.all() {
@@ -22,11 +25,20 @@ func (s stored) Get(_ context.Context, id string) (records.Exchange, error) {
 	return records.Exchange{}, fmt.Errorf("record %s: %w", id, records.ErrNotFound)
 }
 
+// unlabelled has no labels.
+type unlabelled struct{}
+
+func (unlabelled) Labels(context.Context, string) ([]records.Label, []records.LabelChange, error) {
+	return nil, nil, nil
+}
+
+func (unlabelled) SetLabel(context.Context, []string, records.LabelEdit) (int, error) { return 0, nil }
+
 // TestIntakeStoresOnce: many who post the same at once, again and again until each has heard that it is stored.
 func TestIntakeStoresOnce(t *testing.T) {
 	to := &memory{}
 	r := start(t, to, Options{})
-	in := NewIntake(stored{to}, r)
+	in := NewIntake(stored{memory: to}, r)
 	const posters, each = 8, 20
 	var mine [each]*records.Exchange
 	for i := range mine {
@@ -78,18 +90,21 @@ func TestIntakeStoresOnce(t *testing.T) {
 }
 
 // damaged is an archive whose records cannot be read.
-type damaged struct{ err error }
+type damaged struct {
+	unlabelled
+	err error
+}
 
 func (d damaged) Get(context.Context, string) (records.Exchange, error) {
 	return records.Exchange{}, d.err
 }
 
 func TestIntakeKnows(t *testing.T) {
-	in := NewIntake(damaged{fmt.Errorf("block: %w", records.ErrCorrupt)}, nil)
+	in := NewIntake(damaged{err: fmt.Errorf("block: %w", records.ErrCorrupt)}, nil)
 	if known, err := in.Known(t.Context(), "x"); !known || err != nil {
 		t.Errorf("a damaged record: %v %v", known, err)
 	}
-	in = NewIntake(damaged{records.ErrClosed}, nil)
+	in = NewIntake(damaged{err: records.ErrClosed}, nil)
 	if _, err := in.Post(t.Context(), []*records.Exchange{posted("a", "x")}); !errors.Is(err, records.ErrClosed) || len(in.coming) != 0 {
 		t.Errorf("a closed archive: %v", err)
 	}
