@@ -21,7 +21,7 @@ const maxBody = 64 << 10
 
 var readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 4096) }}
 
-// Check makes one GET to http://addr<path>. It opens a connection of its own and closes it: a kept one would
+// Check makes one GET to http://addr<path>, or calls gRPC's health check when that is the path. It opens a connection of its own and closes it: a kept one would
 // block a server that handles one connection at a time.
 func Check(ctx context.Context, addr string, p Policy) Result {
 	start := time.Now()
@@ -30,6 +30,9 @@ func Check(ctx context.Context, addr string, p Policy) Result {
 }
 
 func check(ctx context.Context, addr string, p Policy) string {
+	if p.Path == GRPCPath {
+		return checkGRPC(ctx, addr, p)
+	}
 	ctx, cancel := context.WithTimeout(ctx, p.Timeout)
 	defer cancel()
 	var d net.Dialer
