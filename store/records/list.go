@@ -82,9 +82,9 @@ func (a *Archive) selected(ctx context.Context, f Filter) (s selection, err erro
 		if len(s.refs) > limit || s.spent || (after != nil && d != after.day && (d < after.day) == f.OldestFirst) {
 			return nil
 		}
-		on, err := a.search(ctx, f, d, db)
+		on, err := a.lookedUp(ctx, f, d, db)
 		if err == nil {
-			err = a.page(ctx, f, on, db, after.on(d), &s, limit+1)
+			err = a.firstPage(ctx, f, on, db, after.on(d), &s, limit+1)
 		}
 		return err
 	})

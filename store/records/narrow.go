@@ -100,6 +100,12 @@ func (k *keyFilter) takes(key *groupKey, pathsKnown bool) bool {
 	return k.status == nil || k.status(key[keyStatus])
 }
 
+// narrowed reports whether a filter asks for something that rollups tell and no index does.
+func (f Filter) narrowed() bool {
+	return f.Release != "" || f.Instance != "" || f.Method != "" || f.Model != "" || f.End != "" || f.PathPrefix != "" || f.PathGlob != "" ||
+		len(f.Sources) > 0 || f.StatusMin > 0 || f.StatusMax > 0 || f.Failed || f.Unanswered
+}
+
 // fits is what a filter says of the texts that have no index, as far as it can be told apart here; the rows tell the rest.
 func (f Filter) fits(r *record) bool {
 	for want, is := range map[string]int{f.Release: textRelease, f.Instance: textInstance, f.Model: textModel, string(f.End): textEnd} {
@@ -136,6 +142,9 @@ var scanAmong int64 = 200_000
 // narrow bounds a search on a large day by what its rollups tell: when, and if it was seldom, among which records, there
 // is what the columns without an index select.
 func (a *Archive) narrow(ctx context.Context, f Filter, s *search, db *sql.DB) error {
+	if !f.narrowed() {
+		return nil
+	}
 	k, err := f.keys(ctx, db)
 	indexed := (f.Failed || f.Unanswered || f.StatusMin >= 400) && k.onlyServices() // errors have an index
 	if err != nil || !k.narrows || indexed {

@@ -31,8 +31,17 @@ const (
 // narrowFrom is how many records a day must have for its rollups to be read before its rows; smaller in tests.
 var narrowFrom int64 = 50_000
 
-// search looks up what is rare on a day and puts what was found in its place.
+// search is lookedUp, narrowed.
 func (a *Archive) search(ctx context.Context, f Filter, d day, db *sql.DB) (*search, error) {
+	s, err := a.lookedUp(ctx, f, d, db)
+	if err != nil {
+		return nil, err
+	}
+	return s, a.narrow(ctx, f, s, db)
+}
+
+// lookedUp looks up what is rare on a day and puts what was found in its place.
+func (a *Archive) lookedUp(ctx context.Context, f Filter, d day, db *sql.DB) (*search, error) {
 	s := &search{day: d, where: f.where(), wants: a.looksInto(f)}
 	if len(f.Services) > 0 {
 		services, err := f.servicesIn(ctx, db)
@@ -55,7 +64,7 @@ func (a *Archive) search(ctx context.Context, f Filter, d day, db *sql.DB) (*sea
 			return nil, err
 		}
 	}
-	return s, a.narrow(ctx, f, s, db)
+	return s, nil
 }
 
 // lookup is a text that blocks have short hashes of.

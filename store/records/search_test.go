@@ -60,7 +60,7 @@ func TestSearchFindsWhatIsThere(t *testing.T) {
 		add(t, a, part...)
 	}
 	label := func(x *Exchange, want string) bool { return strings.Contains(string(x.Response.Body), `"`+want+`"`) }
-	defer func(n, m int64) { narrowFrom, scanAmong = n, m }(narrowFrom, scanAmong)
+	defer func(n, m int64, p int) { narrowFrom, scanAmong, probeRows = n, m, p }(narrowFrom, scanAmong, probeRows)
 	for name, tc := range map[string]struct {
 		f  Filter
 		is func(*Exchange) bool
@@ -96,7 +96,7 @@ func TestSearchFindsWhatIsThere(t *testing.T) {
 			}
 		}
 		for _, narrowed := range [][2]int64{{0, 0}, {0, 1e9}, {1e9, 0}} {
-			narrowFrom, scanAmong = narrowed[0], narrowed[1]
+			narrowFrom, scanAmong, probeRows = narrowed[0], narrowed[1], int(40+narrowed[1]%1000)
 			for _, limit := range []int{7, 1000} {
 				f := tc.f
 				f.Limit, f.OldestFirst = limit, true
