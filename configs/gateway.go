@@ -43,6 +43,9 @@ func (g Gateway) check(c *checker) {
 	c.between("gateway.queue", g.Queue, 0, maxQueue)
 	c.positive("gateway.queue_timeout", g.QueueTimeout)
 	g.Rate.check(c)
+	if g.Rate.By == RateByKey && g.Keys == "" {
+		c.fault("gateway.rate.by", "key needs API keys: write gateway.keys as well, required or optional")
+	}
 	if g.Keys != "" {
 		oneOf(c, "gateway.keys", g.Keys, KeysRequired, KeysOptional)
 	}
