@@ -2,12 +2,14 @@ package records
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 )
@@ -117,5 +119,50 @@ func TestErasedIsGoneFromTheDisk(t *testing.T) {
 	add(t, a, series(noon.Add(6*time.Hour), 30)...)
 	if v := verdict(t, a); !v.Sound {
 		t.Errorf("after going on the verdict is %+v", v.Days[0].Bad)
+	}
+}
+
+// TestErasingBesideWork appends, lists, verifies and erases at the same time.
+func TestErasingBesideWork(t *testing.T) {
+	a := openSealed(t, t.TempDir())
+	var all sync.WaitGroup
+	done := make(chan struct{})
+	for range 2 {
+		all.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				v, err := a.Verify(context.Background(), time.Time{}, time.Time{})
+				if err != nil || !v.Sound {
+					t.Errorf("verdict %+v, %+v, %v", v, v.Days[0].Bad, err)
+					return
+				}
+				if _, err := a.List(context.Background(), Filter{Limit: 50}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	for n := range 12 {
+		xs := series(noon.Add(time.Duration(n)*time.Minute), 20)
+		for i, x := range xs {
+			x.User = fmt.Sprint("u", i%2)
+		}
+		add(t, a, xs...)
+		if n%4 == 3 {
+			_, err := a.Erase(t.Context(), Filter{User: "u1"})
+			ok(t, err)
+			_, err = a.Retain(t.Context(), noon, 0, map[string]Retention{"ocr": {Rows: 1}})
+			ok(t, err)
+		}
+	}
+	close(done)
+	all.Wait()
+	v := verdict(t, a)
+	if !v.Sound || v.Days[0].Records != 240 || v.Days[0].Erased != 120 {
+		t.Errorf("verdict is %+v", v.Days[0])
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // rewriteBlocks is how many blocks one transaction changes: appending waits no longer than that takes.
@@ -153,16 +154,8 @@ func (w *rewriting) finish(ctx context.Context) (bodies int, err error) {
 	if err := a.writing(w.d, w.tidy); err != nil {
 		return 0, err
 	}
-	for more := true; more; {
-		if err := ctx.Err(); err != nil {
-			return 0, err
-		}
-		if err := a.writing(w.d, func(to *dayWriter) (err error) {
-			more, err = to.shrink()
-			return err
-		}); err != nil {
-			return 0, err
-		}
+	if err := w.shrink(ctx); err != nil {
+		return 0, err
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -202,6 +195,36 @@ func (w *rewriting) tidy(to *dayWriter) error {
 	return errors.Join(err, to.load())
 }
 
+// shrinkTries and shrinkPause are how long readers are waited for: 10 s.
+const (
+	shrinkTries = 200
+	shrinkPause = 50 * time.Millisecond
+)
+
+// shrink makes the file smaller, bit by bit, so that appending goes on in between.
+func (w *rewriting) shrink(ctx context.Context) error {
+	pause := time.NewTicker(shrinkPause)
+	defer pause.Stop()
+	for tries, more := 0, true; more; {
+		err := w.a.writing(w.d, func(to *dayWriter) (err error) {
+			more, err = to.shrink()
+			return err
+		})
+		if errors.Is(err, errRead) && tries < shrinkTries {
+			tries, more = tries+1, true
+			select {
+			case <-ctx.Done():
+			case <-pause.C:
+			}
+			err = ctx.Err()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // writing gives the writer of a day to f.
 func (a *Archive) writing(d day, f func(*dayWriter) error) error {
 	a.mu.Lock()
@@ -232,11 +255,25 @@ func (w *dayWriter) shrink() (more bool, err error) {
 	if err != nil || left > 0 && left < before {
 		return true, err
 	}
-	busy, err := w.conn.Int("PRAGMA wal_checkpoint(TRUNCATE)") // waits for readers as long as busy_timeout
-	if err == nil && busy != 0 {
-		err = fmt.Errorf("%w for reading, so that old pages stay in its log; try again", ErrBusy)
+	return false, w.emptyLog()
+}
+
+// errRead says that readers keep the write-ahead log from being emptied.
+var errRead = fmt.Errorf("%w for reading, so that old pages stay in its log; try again", ErrBusy)
+
+// emptyLog does not wait for readers, for nobody can append meanwhile.
+func (w *dayWriter) emptyLog() error {
+	if _, err := w.conn.Int("PRAGMA busy_timeout = 20"); err != nil {
+		return err
 	}
-	return false, err
+	busy, err := w.conn.Int("PRAGMA wal_checkpoint(TRUNCATE)")
+	if _, restored := w.conn.Int("PRAGMA busy_timeout = 5000"); err == nil {
+		err = restored
+	}
+	if err == nil && busy != 0 {
+		err = errRead
+	}
+	return err
 }
 
 // unnamed takes the files that other records of the day name out of those that may go.

@@ -157,7 +157,11 @@ func (c *chainCheck) walk() error {
 			return err
 		}
 		if data == nil {
-			return c.gap()
+			more, err := c.gap()
+			if err != nil || !more {
+				return err
+			}
+			continue
 		}
 		b, err := c.a.decodeBlock(c.d, first, count, data)
 		if err != nil {
@@ -169,25 +173,28 @@ func (c *chainCheck) walk() error {
 	}
 }
 
-// gap tells the end of the day from a block that is missing.
-func (c *chainCheck) gap() error {
+// gap tells the end of the day from a block that is missing, and from one that came meanwhile: then there is more.
+func (c *chainCheck) gap() (more bool, err error) {
 	var next, rows int64
 	if err := eachRow(c.ctx, c.db, `SELECT coalesce(min(first), 0) FROM blocks WHERE first > ?`, []any{c.end}, func(r *sql.Rows) error { return r.Scan(&next) }); err != nil {
-		return err
+		return false, err
+	}
+	if next == c.end+1 {
+		return true, nil
 	}
 	if next > 0 {
-		return bad(c.end+1, "", "records %d to %d are missing", c.end+1, next-1)
+		return false, bad(c.end+1, "", "records %d to %d are missing", c.end+1, next-1)
 	}
 	if n := len(c.seals); n > 0 && c.seals[n-1].Count > c.end {
-		return bad(c.end+1, "", "records %d to %d are missing: the day was sealed with %d", c.end+1, c.seals[n-1].Count, c.seals[n-1].Count)
+		return false, bad(c.end+1, "", "records %d to %d are missing: the day was sealed with %d", c.end+1, c.seals[n-1].Count, c.seals[n-1].Count)
 	}
 	if err := eachRow(c.ctx, c.db, `SELECT count(*) FROM exchanges WHERE seq <= ?`, []any{c.end}, func(r *sql.Rows) error { return r.Scan(&rows) }); err != nil {
-		return err
+		return false, err
 	}
 	if rows != c.v.Records {
-		return bad(0, "", "there are %d rows of %d records", rows, c.v.Records)
+		return false, bad(0, "", "there are %d rows of %d records", rows, c.v.Records)
 	}
-	return nil
+	return false, nil
 }
 
 func (c *chainCheck) block(b *block, stored []byte) error {
