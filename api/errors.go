@@ -40,6 +40,7 @@ var kinds = []Kind{
 	{services.ErrNotDone, http.StatusConflict, CodeConflict, ""},
 	{services.ErrNotTriable, http.StatusConflict, CodeConflict, ""},
 	{services.ErrBadTrial, http.StatusUnprocessableEntity, CodeInvalid, ""},
+	{deploy.ErrNoCanary, http.StatusConflict, CodeConflict, ""},
 	{deploy.ErrNoGate, http.StatusConflict, CodeConflict, ""},
 	{services.ErrOneAtATime, http.StatusConflict, CodeConflict, ""},
 	{sinks.ErrUnknown, http.StatusNotFound, CodeNotFound, ""},

@@ -17,7 +17,7 @@ func requestOf(req DeployRequest, actor string) deploy.Request {
 	return deploy.Request{
 		Source: store.Source{Kind: req.Source.Kind, URL: req.Source.URL, Ref: req.Source.Ref, Subdir: req.Source.Subdir},
 		Name:   req.Name, Env: req.Env, Replicas: req.Replicas, Actor: actor, Trigger: req.Trigger,
-		Verify: (*deploy.Verify)(req.Verify),
+		Verify: (*deploy.Verify)(req.Verify), Canary: req.Canary,
 	}
 }
 

@@ -13,6 +13,7 @@ type DeployRequest struct {
 	Env      map[string]string `json:"env,omitempty" doc:"Environment overrides, kept with the service"`
 	Replicas *int              `json:"replicas,omitempty" minimum:"0" maximum:"1000" doc:"Pins the replica count"`
 	Trigger  string            `json:"trigger,omitempty" enum:"api,cli,panel" default:"api" doc:"What asked"`
+	Canary   *float64          `json:"canary,omitempty" exclusiveMinimum:"0" maximum:"100" doc:"The new release becomes the service's canary with this percentage of the requests, instead of the live release"`
 	Verify   *VerifyRequest    `json:"verify,omitempty" doc:"Instead of what the manifest says under verify"`
 }
 

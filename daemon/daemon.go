@@ -133,7 +133,7 @@ func (d *Daemon) wire() error {
 	d.verifier = verifier{d.replays, d.dir.Logs()}
 	d.deployer = deploy.New(deploy.Deps{
 		Gate:  d.verifier.verify,
-		Store: d.store, Fleet: d.services, Notify: d.deploys.notify, Order: d.services.CheckOrder, Enforce: services.Enforce, Lines: d.lastLines, HTTP: &http.Client{Timeout: 10 * time.Second}, Logger: d.log,
+		Store: d.store, Fleet: d.services, Canary: d.services.DeployedCanary, Notify: d.deploys.notify, Order: d.services.CheckOrder, Enforce: services.Enforce, Lines: d.lastLines, HTTP: &http.Client{Timeout: 10 * time.Second}, Logger: d.log,
 		Sources: &deploy.Origins{Mirrors: gitea.NewMirrors(d.dir.Repos(), d.log), Forge: d.forge},
 		Envs:    envs.New(envs.Config{Root: d.dir.Envs(), UV: uvProgram(s.Deploy.UV), Python: s.Deploy.Python, Node: s.Deploy.Node, Index: s.Deploy.PipIndex, Logger: d.log}),
 		Dirs:    deploy.Dirs{Releases: d.dir.Releases(), Envs: d.dir.Envs(), Logs: d.dir.Logs()},

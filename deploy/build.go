@@ -76,7 +76,7 @@ func (r *runner) readManifest(ctx context.Context) (string, error) {
 	}
 	r.manifest, r.release.Argv = found.manifest, found.argv
 	r.manifest.Name = r.dep.Service
-	if err := errors.Join(r.checkJob(), r.checkOrder(ctx), r.checkLimits(ctx)); err != nil {
+	if err := errors.Join(r.checkJob(), r.checkCanary(ctx), r.checkOrder(ctx), r.checkLimits(ctx)); err != nil {
 		return "", err
 	}
 	return fmt.Sprintf("%s; %s, started by %s", cmp.Or(found.file, "no "+configs.ManifestFile), r.manifest.Runtime, found.from), r.settle(ctx)

@@ -41,6 +41,7 @@ const (
 	StepInterface   = "interface"
 	StepVerify      = "verify" // only in a deploy that asks for it
 	StepSwitch      = "switch"
+	StepCanary      = "canary" // instead of the switch, in a deploy that asks for it
 	StepDrain       = "drain"
 )
 
@@ -53,7 +54,8 @@ type Request struct {
 	Subdir   string
 	Env      map[string]string
 	Replicas *int
-	Verify   *Verify // what Deps.Gate is to make sure of before the switch; nil: nothing
+	Verify   *Verify  // what Deps.Gate is to make sure of before the switch; nil: nothing
+	Canary   *float64 // this percentage of the requests goes to the new release, which does not become live; nil: it does
 	Actor    string
 	Trigger  string
 }

@@ -43,7 +43,9 @@ type Deps struct {
 	Enforce func(ctx context.Context, m configs.Manifest) (warnings []string, err error)
 	// Gate judges a deploy's candidates after they are healthy and before they are live, when the deploy asks for it; its error
 	// ends the deploy, and the old release keeps serving. May be nil: then no deploy can ask for it.
-	Gate   func(ctx context.Context, in GateInput) (detail string, err error)
+	Gate func(ctx context.Context, in GateInput) (detail string, err error)
+	// Canary makes healthy candidates the service's canary, with this percentage of the requests. May be nil: then no deploy can ask for it.
+	Canary func(ctx context.Context, service, release string, ids []string, weight float64, actor string) error
 	Notify func(Event)  // gets every change of state of a deploy and its steps; must not wait. May be nil
 	HTTP   *http.Client // asks instances for their interface
 	Logger *slog.Logger
@@ -133,6 +135,7 @@ type wishes struct {
 	Env      map[string]string `json:"env,omitempty"`
 	Replicas *int              `json:"replicas,omitempty"`
 	Verify   *Verify           `json:"verify,omitempty"`
+	Canary   *float64          `json:"canary,omitempty"`
 }
 
 // wishesOf reads what a deploy was asked for beyond its row.
@@ -159,6 +162,9 @@ func (d *Deployer) Submit(ctx context.Context, req Request) (store.Deploy, error
 	if err == nil {
 		err = req.Verify.check()
 	}
+	if err == nil && req.Canary != nil {
+		err = d.canaryFault(*req.Canary)
+	}
 	if err == nil && req.Verify != nil && d.Gate == nil {
 		err = ErrNoGate
 	}
@@ -172,7 +178,7 @@ func (d *Deployer) Submit(ctx context.Context, req Request) (store.Deploy, error
 		return store.Deploy{}, err
 	}
 	row := store.Deploy{Service: name, Kind: KindDeploy, Source: src, Actor: req.Actor, Trigger: req.Trigger}
-	return d.enqueue(ctx, row, wishes{Named: named, Env: req.Env, Replicas: req.Replicas, Verify: req.Verify})
+	return d.enqueue(ctx, row, wishes{Named: named, Env: req.Env, Replicas: req.Replicas, Verify: req.Verify, Canary: req.Canary})
 }
 
 // checkRequest refuses what can be known to be wrong before anything is fetched.
@@ -272,7 +278,7 @@ func (d *Deployer) enqueue(ctx context.Context, row store.Deploy, w wishes) (sto
 	if err != nil {
 		return row, err
 	}
-	if w.Named || len(w.Env) > 0 || w.Replicas != nil || w.Verify != nil {
+	if w.Named || len(w.Env) > 0 || w.Replicas != nil || w.Verify != nil || w.Canary != nil {
 		text, err := json.Marshal(w)
 		if err == nil {
 			err = d.Store.SetSetting(ctx, wishKey(row.ID), string(text), true, row.Actor)

@@ -51,7 +51,7 @@ func (r *runner) start(ctx context.Context) (string, error) {
 	if err := r.admit(); err != nil {
 		return "", err
 	}
-	if r.started, err = r.Fleet.Launch(ctx, svc.Name, r.release.ID, r.replicas(svc)); err != nil {
+	if r.started, err = r.Fleet.Launch(ctx, svc.Name, r.release.ID, r.candidates(svc)); err != nil {
 		return "", err
 	}
 	var where []string

@@ -11,6 +11,7 @@ type facts struct {
 	Job      configs.Kind // oneshot or cron, "" for a service that runs all the time
 	Runs     bool         // of a job: the deploy runs it
 	Verify   bool         // the gate is asked for
+	Canary   bool         // it becomes the canary, not the live release
 }
 
 // planned is a step to take, or to skip with a reason.
@@ -44,6 +45,10 @@ func plan(f facts) []planned {
 	add(StepInterface, noInterface)
 	if f.Verify {
 		add(StepVerify, unless(f.Job == "", "it serves no requests"))
+	}
+	if f.Canary {
+		add(StepCanary, "")
+		return out
 	}
 	add(StepSwitch, "")
 	if !inPlace {

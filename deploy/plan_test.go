@@ -24,6 +24,7 @@ func TestPlan(t *testing.T) {
 		"verified":           {facts{Kind: KindDeploy, Live: true, Verify: true}, "fetch checkout manifest environment -hook start health interface verify switch drain"},
 		"verified, recreate": {facts{Kind: KindDeploy, Strategy: configs.Recreate, Live: true, Verify: true}, "fetch checkout manifest environment -hook drain start health interface verify switch"},
 		"verified oneshot":   {facts{Kind: KindDeploy, Job: configs.KindOneshot, Runs: true, Verify: true}, "fetch checkout manifest environment -hook start health -interface -verify switch -drain"},
+		"canary":             {facts{Kind: KindDeploy, Live: true, Canary: true, Verify: true}, "fetch checkout manifest environment -hook start health interface verify canary"},
 		"rollback":           {facts{Kind: KindRollback, Live: true, Hook: true}, "start health -interface switch drain"},
 		"rollback, recreate": {facts{Kind: KindRollback, Strategy: configs.Recreate, Live: true}, "drain start health -interface switch"},
 	} {

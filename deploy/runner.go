@@ -125,7 +125,7 @@ func (r *runner) steps(ctx context.Context) error {
 
 // facts are what is known once the manifest is.
 func (r *runner) facts(ctx context.Context) facts {
-	f := facts{Kind: r.dep.Kind, Strategy: r.manifest.Strategy, Hook: r.manifest.Hooks.Release != "", Verify: r.verification().Replay > 0}
+	f := facts{Kind: r.dep.Kind, Strategy: r.manifest.Strategy, Hook: r.manifest.Hooks.Release != "", Canary: r.want.Canary != nil, Verify: r.verification().Replay > 0}
 	if r.manifest.Job() {
 		f.Job, f.Runs = r.manifest.Kind, r.runs()
 	}
@@ -161,6 +161,8 @@ func (r *runner) action(name string) action {
 		return action{r.checkInterface, r.limits().Start}
 	case StepVerify:
 		return action{r.verify, r.limits().Verify}
+	case StepCanary:
+		return action{r.becomeCanary, r.limits().Switch}
 	case StepSwitch:
 		return action{r.switchOver, r.limits().Switch}
 	}

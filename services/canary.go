@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"aictl/gateway"
@@ -69,7 +70,7 @@ func (m *Manager) SetCanary(ctx context.Context, name string, w CanaryWish) (Can
 		return CanaryView{}, err
 	}
 	c.Release = rel.ID
-	if err := m.beginCanary(ctx, c, svc.Release, cand); err != nil {
+	if err := m.beginCanary(ctx, c, svc.Release, cand.rows); err != nil {
 		return CanaryView{}, errors.Join(err, cand.Stop(context.WithoutCancel(ctx)))
 	}
 	return m.Canary(ctx, name)
@@ -131,8 +132,29 @@ func (m *Manager) storeCanary(ctx context.Context, name string, c store.Canary) 
 	return nil
 }
 
+// DeployedCanary makes the healthy candidates of a deploy the service's canary.
+func (m *Manager) DeployedCanary(ctx context.Context, name, release string, ids []string, weight float64, actor string) error {
+	if waiting, err := m.candidates(ids, nil); err != nil || len(waiting) > 0 {
+		return errors.Join(err, fmt.Errorf("%w: %s", ErrNotHealthy, strings.Join(append(waiting, ids...), ", ")))
+	}
+	svc, err := m.Store.Service(ctx, name)
+	if err != nil {
+		return fmt.Errorf("service %s: %w", name, err)
+	}
+	if has := m.canaryOf(name); has != nil {
+		return fmt.Errorf("canary of %s: %w: it is %s already; end it with `aictl canary %s --stop` first", name, store.ErrConflict, has.Release, name)
+	}
+	rows := make([]store.Instance, len(ids))
+	for k, id := range ids {
+		if rows[k], err = m.Store.Instance(ctx, id); err != nil {
+			return err
+		}
+	}
+	return m.beginCanary(ctx, store.Canary{Service: name, Release: release, Weight: weight, Actor: actor}, svc.Release, rows)
+}
+
 // beginCanary makes a healthy candidate the canary.
-func (m *Manager) beginCanary(ctx context.Context, c store.Canary, live string, cand *Candidate) error {
+func (m *Manager) beginCanary(ctx context.Context, c store.Canary, live string, rows []store.Instance) error {
 	name := c.Service
 	defer m.locks.lock(name)()
 	svc, err := m.Store.Service(ctx, name)
@@ -143,14 +165,14 @@ func (m *Manager) beginCanary(ctx context.Context, c store.Canary, live string, 
 		return fmt.Errorf("canary of %s: %w: the service was deployed, stopped or given a canary meanwhile", name, store.ErrConflict)
 	}
 	c.StartedAt = time.Now()
-	if err := m.Store.SetCanary(ctx, c, slotsOf(cand.rows)...); err != nil {
+	if err := m.Store.SetCanary(ctx, c, slotsOf(rows)...); err != nil {
 		return err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s := m.entry(name)
 	s.canary, s.canaryUp = &c, true
-	m.dedicate(cand.rows, store.PurposeCanary)
+	m.dedicate(rows, store.PurposeCanary)
 	m.publish(name)
 	m.emit(Event{Kind: EventCanaryStarted, Service: name, Release: c.Release, Fields: canaryFields(c)})
 	return nil

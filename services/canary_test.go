@@ -258,6 +258,30 @@ func TestCanaryMovesToAnotherPort(t *testing.T) {
 	})
 }
 
+// A deploy makes its own candidates the canary.
+func TestDeployedCanary(t *testing.T) {
+	r := newRig(t)
+	ctx := t.Context()
+	r.deploy(t, "ocr", 1)
+	next := r.release(t, "ocr", nil)
+	rows, err := r.Launch(ctx, "ocr", next.ID, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.AwaitHealthy(ctx, idsOf(rows), nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.DeployedCanary(ctx, "ocr", next.ID, idsOf(rows), 25, "ann"); err != nil {
+		t.Fatal(err)
+	}
+	if v, err := r.Canary(ctx, "ocr"); err != nil || v.Weight != 25 || v.Release != next.ID || r.router.canary("ocr") != "ocr/2" {
+		t.Errorf("%+v, %v", v, err)
+	}
+	if err := r.DeployedCanary(ctx, "ocr", next.ID, idsOf(rows), 25, "ann"); !errors.Is(err, store.ErrConflict) {
+		t.Errorf("error %v", err)
+	}
+}
+
 func TestRecreateDeployEndsTheCanary(t *testing.T) {
 	r, _, _ := withCanary(t, CanaryWish{})
 	if _, err := r.StopLive(t.Context(), "ocr"); err != nil {

@@ -19,6 +19,7 @@ type deployFlags struct {
 	timeout           time.Duration
 	source            string // as given
 	verify            verifyFlags
+	canary            float64
 }
 
 func (a *app) deployCommand() *cobra.Command {
@@ -56,6 +57,7 @@ The command waits for the result. Ctrl-C leaves the deploy going; --wait=false d
 	flags.IntVar(&f.replicas, "replicas", 0, a.t("number of instances (default: the manifest's)"))
 	flags.BoolVar(&f.watch, "watch", false, a.t("deploy the directory again whenever a file changes, until Ctrl-C"))
 	flags.BoolVar(&f.dry, "dry-run", false, a.t("show what the deploy would change, and do nothing"))
+	flags.Float64Var(&f.canary, "canary", 0, a.t("make it the canary with so many percent of the requests, not the live release"))
 	a.verifyFlags(cmd, &f.verify)
 	a.waitFlags(cmd, &f.wait, &f.timeout)
 	return cmd
@@ -81,6 +83,12 @@ func (a *app) deploy(cmd *cobra.Command, arg string, f deployFlags) error {
 			return a.usageError(cmd, a.errorf("--replicas %d is not a number of instances: use 0, 1, 2 …", f.replicas))
 		}
 		req.Replicas = &f.replicas
+	}
+	if cmd.Flags().Changed("canary") {
+		if f.canary <= 0 || f.canary > 100 {
+			return a.usageError(cmd, a.errorf("--canary %v is not above 0 and up to 100 percent", f.canary))
+		}
+		req.Canary = &f.canary
 	}
 	if req.Verify, err = f.verify.read(a, cmd); err != nil {
 		return a.usageError(cmd, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -153,6 +154,12 @@ func (w *waiter) succeeded(ctx context.Context) error {
 	if isJob(doc.Service) {
 		below = a.jobNote(doc.Service)
 	}
+	if isCanary(doc.Service, d.Release) {
+		_, err := fmt.Fprintf(a.out, "%s%s\n  %s\n", a.out.paint(green, a.out.glyph("✓")),
+			a.t("release %s is the canary of %s after %s", d.Release, a.out.paint(bold, d.Service), took),
+			a.t("see `%s`", a.command("canary %s", d.Service)))
+		return err
+	}
 	if _, err := fmt.Fprintf(a.out, "%s%s\n  %s\n", a.out.paint(green, a.out.glyph("✓")),
 		a.t("%s is live: release %s after %s", a.out.paint(bold, d.Service), d.Release, took), below); err != nil {
 		return err
@@ -166,6 +173,13 @@ func (w *waiter) succeeded(ctx context.Context) error {
 	}
 	_, err = fmt.Fprintf(a.out, "  %s\n", a.t("call it: %s", a.command("call %s -d %s", d.Service, body)))
 	return err
+}
+
+// isCanary reports whether a release is its service's canary.
+func isCanary(s api.Service, release string) bool {
+	return slices.ContainsFunc(s.Instances, func(i api.Instance) bool {
+		return i.Purpose == "canary" && i.Detail != nil && i.Detail.Release == release
+	})
 }
 
 func (w *waiter) failed(ctx context.Context) {
