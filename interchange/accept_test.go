@@ -106,7 +106,7 @@ func TestIdentity(t *testing.T) {
 	if again := id(`{"service":"ocr","id":"job-1","status":500` + at + `}`); again != job {
 		t.Errorf("not known again: %s and %s", job, again)
 	}
-	if id(`{"service":"ocr"`+at+`}`) == id(`{"service":"ocr"`+at+`}`) {
+	if one, two := id(`{"service":"ocr"`+at+`}`), id(`{"service":"ocr"`+at+`}`); one == two {
 		t.Error("records without ids are taken for one")
 	}
 	if got := id(`{"service":"ocr","id":"` + strings.ToUpper(testV7) + `"}`); got != testV7 {
