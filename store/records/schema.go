@@ -36,7 +36,7 @@ CREATE TABLE exchanges (
   flags      INTEGER NOT NULL     -- see rowCached and the bits after it
 ) WITHOUT ROWID;
 CREATE INDEX exchanges_service ON exchanges (service, id);
-CREATE INDEX exchanges_errors ON exchanges (id) WHERE status >= 400 OR status = 0;
+CREATE INDEX exchanges_errors ON exchanges (id, status) WHERE status >= 400 OR status = 0;
 -- Blocks of records, compressed together; head is the hash chain after the block's last record, see chain.go.
 CREATE TABLE blocks (first INTEGER PRIMARY KEY, count INTEGER NOT NULL, head BLOB NOT NULL, data BLOB NOT NULL);
 -- For each block short hashes of its traces, sessions, users and tags, see lookup.go.
