@@ -62,7 +62,7 @@ func (a *Archive) Verify(ctx context.Context, since, until time.Time) (Verdict, 
 		dv := DayVerdict{Day: d.String()}
 		if !slices.Contains(there, d) {
 			dv.Bad = &Bad{Reason: "the day is sealed and its file is missing"}
-		} else if err := a.verifyDay(ctx, d, b, &dv); err != nil {
+		} else if err := a.verifyDay(ctx, d, &dv); err != nil {
 			return v, fmt.Errorf("verify records of %s: %w", d, err)
 		}
 		v.Days, v.Sound = append(v.Days, dv), v.Sound && dv.Bad == nil
@@ -109,11 +109,15 @@ func bad(seq int64, id string, format string, args ...any) error {
 	return errBad{&Bad{Seq: seq, ID: id, Reason: fmt.Sprintf(format, args...)}}
 }
 
-func (a *Archive) verifyDay(ctx context.Context, d day, b books, dv *DayVerdict) error {
+func (a *Archive) verifyDay(ctx context.Context, d day, dv *DayVerdict) error {
 	a.taking.RLock() // nothing is erased or removed meanwhile
 	defer a.taking.RUnlock()
+	b, err := a.books(ctx) // now, for what is taken is noted before it is
+	if err != nil {
+		return err
+	}
 	dv.Head = firstHead(d)
-	err := a.readers.with(ctx, d, func(db *sql.DB) error {
+	err = a.readers.with(ctx, d, func(db *sql.DB) error {
 		c := &chainCheck{a: a, ctx: ctx, d: d, db: db, v: dv, seals: b.seals[dv.Day]}
 		if err := c.walk(); err != nil {
 			return err
