@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"aictl/api"
+	"aictl/recorder"
 )
 
 // patient are health checks of services that a test holds back for as long as it likes.
@@ -163,11 +164,13 @@ func (s *stages) leave() {
 	s.balanced()
 }
 
-// balanced checks that the recorder's account adds up and that nothing was dropped.
+// balanced checks that the recorder's account adds up and that nothing was dropped but what a kill took.
 func (s *stages) balanced() {
 	s.t.Helper()
 	accepted, recorded, inFlight, dropped := s.ledger()
-	if accepted != recorded+inFlight || len(dropped) > 0 {
+	lost := dropped[recorder.DropCrash]
+	delete(dropped, recorder.DropCrash)
+	if accepted != recorded+inFlight+lost || len(dropped) > 0 {
 		s.t.Errorf("the ledger: %d accepted, %d recorded, %d in flight, dropped %v", accepted, recorded, inFlight, dropped)
 	}
 }

@@ -18,6 +18,7 @@ func (a *app) keysCommand() *cobra.Command {
 		Short: a.t("Give out and revoke API keys of services"),
 		Long: a.t(`A service whose manifest says "gateway: {keys: required}" is answered only with an API key. Clients send it as
 "Authorization: Bearer KEY" or "X-Api-Key: KEY"; the service itself does not see it. Records name the key.`),
+		Example: a.examples("", "aictl keys create ocr --name web", "", "aictl keys list", "", "aictl keys revoke web"),
 	}
 	return a.parent(cmd, a.keysCreateCommand(), a.keysListCommand(), a.keysRevokeCommand())
 }

@@ -3,6 +3,7 @@ package targets
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,6 +21,9 @@ type dbServer struct {
 	addr string
 	cmd  *exec.Cmd
 	log  string
+
+	gone  chan struct{} // closed when cmd has ended
+	ended error         // once it is
 }
 
 // nobody is who servers run as that refuse root.
@@ -64,17 +68,55 @@ func command(t *testing.T, argv ...string) {
 	}
 }
 
+// start returns once the server takes connections. One that is killed leaves processes and memory behind for a moment, in which the
+// next one may refuse to start.
 func (s *dbServer) start() {
+	s.t.Helper()
+	deadline := time.Now().Add(2 * time.Minute)
+	for time.Now().Before(deadline) {
+		s.launch()
+		for s.alive() {
+			if c, err := net.Dial("tcp", s.addr); err == nil {
+				if err := c.Close(); err != nil {
+					s.t.Error(err)
+				}
+				return
+			}
+			time.Sleep(10 * time.Millisecond)
+			if time.Now().After(deadline) {
+				break
+			}
+		}
+	}
+	text, err := os.ReadFile(s.log)
+	s.t.Fatalf("the server does not start: %s %v", text, err)
+}
+
+func (s *dbServer) launch() {
 	s.t.Helper()
 	out, err := os.OpenFile(s.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	defer out.Close()
-	s.cmd = asNobody(exec.Command(s.argv[0], s.argv[1:]...))
-	s.cmd.Stdout, s.cmd.Stderr, s.cmd.Dir = out, out, "/tmp"
-	if err := s.cmd.Start(); err != nil {
+	cmd := asNobody(exec.Command(s.argv[0], s.argv[1:]...))
+	cmd.Stdout, cmd.Stderr, cmd.Dir = out, out, "/tmp"
+	if err := cmd.Start(); err != nil {
 		s.t.Fatal(err)
+	}
+	s.cmd, s.gone = cmd, make(chan struct{})
+	go func(gone chan struct{}) {
+		s.ended = cmd.Wait()
+		close(gone)
+	}(s.gone)
+}
+
+func (s *dbServer) alive() bool {
+	select {
+	case <-s.gone:
+		return false
+	default:
+		return true
 	}
 }
 
@@ -86,7 +128,8 @@ func (s *dbServer) kill() {
 	if err := syscall.Kill(-s.cmd.Process.Pid, syscall.SIGKILL); err != nil {
 		s.t.Errorf("kill the server: %v", err)
 	}
-	if err := s.cmd.Wait(); err == nil {
+	<-s.gone
+	if s.ended == nil {
 		s.t.Error("a killed server ended well")
 	}
 	s.cmd = nil
