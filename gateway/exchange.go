@@ -79,7 +79,16 @@ func (g *Gateway) newExchange(w http.ResponseWriter, r *http.Request, rt *route,
 	x.trace = traceOf(r.Header)
 	x.ticket, x.denied = g.rec.Admit(r.Context(), records.Intent{Service: rt.Service, Method: r.Method, Path: path, TraceID: x.trace.id(),
 		StartedAt: x.start, Header: r.Header})
+	x.trace = x.trace.begin(x.recordID())
 	return x
+}
+
+// recordID is the id of the exchange's record, "" when it is not recorded.
+func (x *exchange) recordID() string {
+	if x.ticket == nil {
+		return ""
+	}
+	return x.ticket.ID()
 }
 
 // Value makes the exchange findable from the context it is.

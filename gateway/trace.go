@@ -14,10 +14,19 @@ type traceparent struct {
 	made  bool // here, because the client sent none or a malformed one
 }
 
-// traceOf returns the client's trace context, or a new one that asks to be sampled, as a root span would.
+// traceOf returns the client's trace context; one without a value when it sent none or a malformed one.
 func traceOf(h http.Header) traceparent {
 	if sent := h["Traceparent"]; len(sent) == 1 && validTrace(sent[0]) {
 		return traceparent{value: sent[0]}
+	}
+	return traceparent{}
+}
+
+// begin is t, or a new context that asks to be sampled, as a root span would. A recorded request's trace has the id of its record, which
+// saves keeping both; record is a UUID; without one the id is random.
+func (t traceparent) begin(record string) traceparent {
+	if t.value != "" {
+		return t
 	}
 	var b [24]byte
 	for i := 0; i < len(b); i += 8 {
@@ -25,11 +34,20 @@ func traceOf(h http.Header) traceparent {
 	}
 	b[0] |= 1 // ids of zeros are invalid
 	b[16] |= 1
-	return traceparent{value: "00-" + hex.EncodeToString(b[:16]) + "-" + hex.EncodeToString(b[16:]) + "-01", made: true}
+	id := strings.ReplaceAll(record, "-", "")
+	if len(id) != 32 || !lowerHex(id) {
+		id = hex.EncodeToString(b[:16])
+	}
+	return traceparent{value: "00-" + id + "-" + hex.EncodeToString(b[16:]) + "-01", made: true}
 }
 
-// id is the trace id.
-func (t traceparent) id() string { return t.value[3:35] }
+// id is the trace id, "" before there is one.
+func (t traceparent) id() string {
+	if t.value == "" {
+		return ""
+	}
+	return t.value[3:35]
+}
 
 // set puts the context on a request. A tracestate without its own parent means nothing.
 func (t traceparent) set(h http.Header) {

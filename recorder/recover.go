@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"aictl/recorder/intents"
@@ -109,7 +110,11 @@ func (r *Recorder) fates(ctx context.Context, open []intents.Intent) (outcomes [
 	return outcomes, err
 }
 
+// lostRecord is what is known of a request. One that came without a trace was given that of its record's id.
 func lostRecord(in intents.Intent) *records.Exchange {
+	if in.TraceID == "" {
+		in.TraceID = strings.ReplaceAll(in.ID.String(), "-", "")
+	}
 	return &records.Exchange{ID: in.ID.String(), Service: in.Service, Session: in.Session, TraceID: in.TraceID, Method: in.Method, Path: in.Path,
 		StartedAt: in.Start, End: records.EndLost, Error: lostError}
 }
