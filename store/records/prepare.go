@@ -78,7 +78,7 @@ func (r *record) weight(inlineMax int) (n int) {
 
 // each calls f for 0 to n-1, on several cores when n is large, and returns the first error.
 func each(n int, f func(int) error) error {
-	workers := min(n, runtime.GOMAXPROCS(0), encoders)
+	workers := min(n, max(1, runtime.GOMAXPROCS(0)/2), encoders)
 	if workers < 2 {
 		for i := range n {
 			if err := f(i); err != nil {
