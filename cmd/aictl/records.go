@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"strconv"
 	"time"
 
@@ -24,10 +25,7 @@ ended, and which instance of which release answered.`),
 }
 
 func (a *app) recordsListCommand() *cobra.Command {
-	var filter *recordFilter
-	var limit int
-	var cursor string
-	cmd := &cobra.Command{
+	return a.paged(&cobra.Command{
 		Use:     "list",
 		Aliases: []string{"ls"},
 		Short:   a.t("List records, newest first"),
@@ -39,29 +37,14 @@ with which the next page begins.`),
 			"", "aictl records list --trace 4bf92f3577b34da6a3ce929d0e0e4736",
 			a.t("Slow answers as JSON"), "aictl records list --min-duration 2s -o json",
 			a.t("What the model said, and was unsure of"), `aictl records list --where '$.result.label == "spam" and $.result.score < 0.6'`),
-		Args: a.args(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			q, err := filter.query()
-			if err != nil {
-				return a.usageError(cmd, err)
-			}
-			q.Limit, q.Cursor = limit, cursor
-			client, err := a.connect()
-			if err != nil {
-				return err
-			}
-			page, err := a.searchRecords(cmd.Context(), client, q)
-			if err != nil {
-				return err
-			}
-			a.warnAll(page.Warnings)
-			return a.document(page, func() error { return a.recordsTable(page) })
-		},
-	}
-	filter = a.recordFilter(cmd)
-	cmd.Flags().IntVarP(&limit, "limit", "n", 50, a.t("at most so many"))
-	cmd.Flags().StringVar(&cursor, "cursor", "", a.t("go on where a page ended"))
-	return cmd
+	}, func(ctx context.Context, client *api.Client, q api.RecordsQuery) error {
+		page, err := a.searchRecords(ctx, client, q)
+		if err != nil {
+			return err
+		}
+		a.warnAll(page.Warnings)
+		return a.document(page, func() error { return a.recordsTable(page) })
+	})
 }
 
 func (a *app) recordsTable(page api.RecordList) error {

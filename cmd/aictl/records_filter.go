@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"github.com/spf13/cobra"
 
 	"aictl/api"
@@ -78,4 +79,27 @@ func (a *app) warnAll(warnings []string) {
 	for _, w := range warnings {
 		a.say("%s %s", a.err.paint(yellow, a.t("warning:")), w)
 	}
+}
+
+// paged makes a command that shows a page of what the filter's flags select, with --limit and --cursor.
+func (a *app) paged(cmd *cobra.Command, show func(ctx context.Context, client *api.Client, q api.RecordsQuery) error) *cobra.Command {
+	var limit int
+	var cursor string
+	filter := a.recordFilter(cmd)
+	cmd.Flags().IntVarP(&limit, "limit", "n", 50, a.t("at most so many"))
+	cmd.Flags().StringVar(&cursor, "cursor", "", a.t("go on where a page ended"))
+	cmd.Args = a.args(cobra.NoArgs)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		q, err := filter.query()
+		if err != nil {
+			return a.usageError(cmd, err)
+		}
+		q.Limit, q.Cursor = limit, cursor
+		client, err := a.connect()
+		if err != nil {
+			return err
+		}
+		return show(cmd.Context(), client, q)
+	}
+	return cmd
 }

@@ -13,10 +13,7 @@ import (
 )
 
 func (a *app) recordsSessionsCommand() *cobra.Command {
-	var filter *recordFilter
-	var limit int
-	var cursor string
-	cmd := &cobra.Command{
+	return a.paged(&cobra.Command{
 		Use:   "sessions",
 		Short: a.t("List sessions, the latest first"),
 		Long: a.t(`List the sessions of the records that the flags select, with how many there are, from when to when, of which services and
@@ -24,29 +21,14 @@ users, and how many failed. The flags are those of records list.`),
 		Example: a.examples(
 			a.t("Today's sessions of one user"), "aictl records sessions --since 24h --user ann",
 			a.t("One of them, as it goes on"), "aictl records session ann-42 -f"),
-		Args: a.args(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			q, err := filter.query()
-			if err != nil {
-				return a.usageError(cmd, err)
-			}
-			q.Limit, q.Cursor = limit, cursor
-			client, err := a.connect()
-			if err != nil {
-				return err
-			}
-			page, err := client.Sessions(cmd.Context(), q)
-			if err != nil {
-				return err
-			}
-			a.warnAll(page.Warnings)
-			return a.document(page, func() error { return a.sessionsTable(page) })
-		},
-	}
-	filter = a.recordFilter(cmd)
-	cmd.Flags().IntVarP(&limit, "limit", "n", 50, a.t("at most so many"))
-	cmd.Flags().StringVar(&cursor, "cursor", "", a.t("go on where a page ended"))
-	return cmd
+	}, func(ctx context.Context, client *api.Client, q api.RecordsQuery) error {
+		page, err := client.Sessions(ctx, q)
+		if err != nil {
+			return err
+		}
+		a.warnAll(page.Warnings)
+		return a.document(page, func() error { return a.sessionsTable(page) })
+	})
 }
 
 func (a *app) sessionsTable(page api.SessionList) error {
