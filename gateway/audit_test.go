@@ -108,7 +108,8 @@ func TestAuditRequestsShareCommits(t *testing.T) {
 	eventually(t, "all wait for a commit", func() bool { return a.rec.HeldBytes() == clients*each })
 	goOn()
 	wg.Wait()
-	if n := a.calls.Load(); n != 2 || len(a.all()) != clients {
+	// One that has its memory and is not in the queue yet when the others are taken has a commit of its own.
+	if n := a.calls.Load(); n < 2 || n > clients/4 || len(a.all()) != clients {
 		t.Errorf("%d commits for %d records", n, len(a.all()))
 	}
 }
