@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"aictl/configs"
 	"aictl/services"
 )
 
@@ -79,14 +80,7 @@ func (s *Server) eventFilter(ctx context.Context, patterns []string) (func(strin
 		}
 		globs = append(globs, names...)
 	}
-	return func(service string) bool {
-		for _, g := range globs {
-			if ok, err := path.Match(g, service); ok && err == nil {
-				return true
-			}
-		}
-		return len(patterns) == 0
-	}, nil
+	return func(service string) bool { return len(patterns) == 0 || configs.MatchesAny(globs, service) }, nil
 }
 
 func lostEvents(n uint64, at time.Time) Event {

@@ -101,11 +101,7 @@ func (s Sink) check(c *checker, at string) {
 	if s.PasswordFile != "" && !path.IsAbs(s.PasswordFile) {
 		c.fault(at+".password_file", "%q is not an absolute path", clip(s.PasswordFile))
 	}
-	for k, pattern := range s.Services {
-		if _, err := path.Match(pattern, ""); err != nil || pattern == "" {
-			c.fault(fmt.Sprintf("%s.services[%d]", at, k), "%q is no pattern: write a service's name, * ? or [a-z]", clip(pattern))
-		}
-	}
+	c.patterns(at+".services", s.Services)
 	f := s.Filled()
 	oneOf(c, at+".bodies", f.Bodies, "full", "reference", "none")
 	oneOf(c, at+".from", f.From, "beginning", "now")

@@ -3,7 +3,6 @@ package configs
 import (
 	"fmt"
 	"net/url"
-	"path"
 	"slices"
 )
 
@@ -40,10 +39,7 @@ func (h DaemonHook) Wants(kind, service string) bool {
 	if !slices.Contains(h.Events, "*") && !h.State().Wants(kind) {
 		return false
 	}
-	return len(h.Services) == 0 || slices.ContainsFunc(h.Services, func(pattern string) bool {
-		ok, err := path.Match(pattern, service)
-		return ok && err == nil
-	})
+	return len(h.Services) == 0 || MatchesAny(h.Services, service)
 }
 
 // State is the hook without its choice of services.
@@ -58,11 +54,7 @@ func (h HookSettings) check(c *checker) {
 	for i, on := range h.On {
 		at := fmt.Sprintf("hooks.on[%d]", i)
 		on.State().check(c, at, append(slices.Clone(HookEvents), DaemonEvents...))
-		for k, pattern := range on.Services {
-			if _, err := path.Match(pattern, ""); err != nil || pattern == "" {
-				c.fault(fmt.Sprintf("%s.services[%d]", at, k), "%q is no pattern: write a service's name, * ? or [a-z]", clip(pattern))
-			}
-		}
+		c.patterns(at+".services", on.Services)
 	}
 }
 

@@ -227,11 +227,7 @@ func (d *differ) late(time.Duration) {}
 func (d *differ) progress() Progress {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	failed := 0
-	for _, n := range d.rep.Failures {
-		failed += n
-	}
-	return Progress{Phase: PhaseSending, Read: d.rep.Read, Expected: d.rep.Expected, Sent: d.rep.Sent, Failed: failed}
+	return sending(d.rep.Read, d.rep.Expected, d.rep.Sent, d.rep.Failures)
 }
 
 // samples wait on disk until all are there: noise is learned before it is judged.

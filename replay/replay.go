@@ -154,11 +154,16 @@ func (c *counter) count(i *item, a compare.Answer) {
 func (c *counter) progress() Progress {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	failed := 0
-	for _, n := range c.sum.Failures {
-		failed += n
+	return sending(c.sum.Read, c.sum.Expected, c.sum.Sent, c.sum.Failures)
+}
+
+// sending is the progress of a run that sends, with its failures by reason summed up.
+func sending(read, expected, sent int, failures map[string]int) Progress {
+	p := Progress{Phase: PhaseSending, Read: read, Expected: expected, Sent: sent}
+	for _, n := range failures {
+		p.Failed += n
 	}
-	return Progress{Phase: PhaseSending, Read: c.sum.Read, Expected: c.sum.Expected, Sent: c.sum.Sent, Failed: failed}
+	return p
 }
 
 func (c *counter) finish(took time.Duration) {

@@ -82,11 +82,7 @@ func (m *Manager) FindRelease(ctx context.Context, name, word string) (store.Rel
 // launchTrial starts n instances that are not to become live by themselves.
 func (m *Manager) launchTrial(ctx context.Context, name, release string, n int) ([]store.Instance, error) {
 	defer m.locks.lock(name)()
-	svc, rel, err := m.load(ctx, name, release)
-	if err != nil {
-		return nil, err
-	}
-	man, err := manifestOf(rel)
+	svc, rel, man, err := m.loadWhole(ctx, name, release)
 	if err != nil {
 		return nil, err
 	}

@@ -22,11 +22,7 @@ const settle = 250 * time.Millisecond
 // started is taken back. Healthy instances of a canary of that release are among them as they are: they need no start.
 func (m *Manager) Launch(ctx context.Context, name, release string, n int) ([]store.Instance, error) {
 	defer m.locks.lock(name)()
-	svc, rel, err := m.load(ctx, name, release)
-	if err != nil {
-		return nil, err
-	}
-	man, err := manifestOf(rel)
+	svc, rel, man, err := m.loadWhole(ctx, name, release)
 	if err != nil {
 		return nil, err
 	}
@@ -57,6 +53,14 @@ func (m *Manager) load(ctx context.Context, name, release string) (store.Service
 		return svc, rel, fmt.Errorf("release %s of %s: %w", release, name, err)
 	}
 	return svc, rel, nil
+}
+
+// loadWhole is load with the release's manifest.
+func (m *Manager) loadWhole(ctx context.Context, name, release string) (svc store.Service, rel store.Release, man configs.Manifest, err error) {
+	if svc, rel, err = m.load(ctx, name, release); err == nil {
+		man, err = manifestOf(rel)
+	}
+	return svc, rel, man, err
 }
 
 // allot makes n new slots, with a port each unless they need none. On an error the rows made so far are returned with it.

@@ -7,11 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"path"
-	"slices"
 	"strings"
 	"time"
 
+	"aictl/configs"
 	"aictl/store/records"
 )
 
@@ -142,10 +141,7 @@ func reference(id, side string) string { return "/api/v1/records/" + id + "#" + 
 
 // wants reports whether the sink is for a service.
 func (c Config) wants(service string) bool {
-	return len(c.Services) == 0 || slices.ContainsFunc(c.Services, func(pattern string) bool {
-		ok, err := path.Match(pattern, service)
-		return err == nil && ok
-	})
+	return len(c.Services) == 0 || configs.MatchesAny(c.Services, service)
 }
 
 // Masked is the sink's address without what is secret in it: the password, and parameters that may hold one.
