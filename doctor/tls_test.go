@@ -1,30 +1,21 @@
 package doctor
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
-	"math/big"
 	"testing"
 	"testing/fstest"
 	"time"
+
+	"aictl/internal/servers"
 )
 
 // certificate puts /c.pem on a machine, which ends after a time.
 func certificate(after time.Duration) func(*machine) {
 	return func(m *machine) {
-		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		c, err := servers.NewCertificate(m.now.AddDate(-1, 0, 0), m.now.Add(after), "127.0.0.1")
 		if err != nil {
 			panic(err)
 		}
-		cert := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: m.now.AddDate(-1, 0, 0), NotAfter: m.now.Add(after)}
-		der, err := x509.CreateCertificate(rand.Reader, cert, cert, &key.PublicKey, key)
-		if err != nil {
-			panic(err)
-		}
-		m.files["c.pem"] = &fstest.MapFile{Data: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})}
+		m.files["c.pem"] = &fstest.MapFile{Data: c.PEM}
 	}
 }
 

@@ -1,4 +1,4 @@
-// Package servers finds the real servers that tests start: programs of Debian's packages.
+// Package servers has what tests need that talk to servers: the real ones of Debian's packages, free ports, certificates.
 package servers
 
 import (
