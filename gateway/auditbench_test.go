@@ -1,11 +1,9 @@
 package gateway_test
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -15,8 +13,6 @@ import (
 	"time"
 
 	"aictl/configs"
-	"aictl/gateway"
-	"aictl/recorder"
 	"aictl/store/records"
 )
 
@@ -32,47 +28,22 @@ func BenchmarkAudit(b *testing.B) {
 }
 
 func benchmarkWait(b *testing.B, mode string, clients int) {
-	quiet := slog.New(slog.DiscardHandler)
-	disk, err := records.Open(b.TempDir(), records.Options{Logger: quiet})
+	disk, err := records.Open(b.TempDir(), records.Options{Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		b.Fatal(err)
 	}
-	rec := recorder.New(disk, recorder.Options{Logger: quiet})
-	g := gateway.New(rec, gateway.Options{Logger: quiet})
-	err = g.SetRoute(gateway.Route{Service: "svc", Targets: []gateway.Target{{Instance: "svc/1", Addr: leanInstance(b)}}, Record: configs.Record{Mode: mode, MaxBody: 1 << 20}})
-	if err != nil {
-		b.Fatal(err)
-	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	var parts sync.WaitGroup
-	parts.Go(func() {
-		if err := rec.Run(context.Background()); err != nil {
+	b.Cleanup(func() { // after the pipeline
+		if err := disk.Close(); err != nil {
 			b.Error(err)
 		}
 	})
-	parts.Go(func() {
-		if err := g.Serve(ctx, ln); err != nil {
-			b.Error(err)
-		}
-		if err := rec.Close(context.Background()); err != nil {
-			b.Error(err)
-		}
-	})
-	waits := askAll(b, "http://"+ln.Addr().String()+"/ai/svc/predict", clients)
+	_, url := pipelineOf(b, disk, leanInstance(b), configs.Record{Mode: mode, MaxBody: 1 << 20})
+	waits := askAll(b, url, clients)
 	slices.Sort(waits)
 	for name, p := range map[string]int{"p50-µs": 50, "p99-µs": 99} {
 		b.ReportMetric(float64(waits[len(waits)*p/100].Microseconds()), name)
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "answers/s")
-	cancel()
-	parts.Wait()
-	if err := disk.Close(); err != nil {
-		b.Error(err)
-	}
 }
 
 // askAll asks b.N times and returns how long each answer took.

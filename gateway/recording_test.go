@@ -35,11 +35,15 @@ func (c *counter) Append(batch []*records.Exchange) error {
 // pipeline is a served gateway with a running recorder behind it.
 func pipeline(t testing.TB, store recorder.Appender, instance string) (*recorder.Recorder, string) {
 	t.Helper()
+	return pipelineOf(t, store, instance, configs.Record{MaxBody: 1 << 20})
+}
+
+func pipelineOf(t testing.TB, store recorder.Appender, instance string, record configs.Record) (*recorder.Recorder, string) {
+	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
 	rec := recorder.New(store, recorder.Options{Logger: quiet})
 	g := gateway.New(rec, gateway.Options{Logger: quiet})
-	err := g.SetRoute(gateway.Route{Service: "svc", Targets: []gateway.Target{{Instance: "svc/1", Addr: instance}},
-		Record: configs.Record{MaxBody: 1 << 20}})
+	err := g.SetRoute(gateway.Route{Service: "svc", Targets: []gateway.Target{{Instance: "svc/1", Addr: instance}}, Record: record})
 	if err != nil {
 		t.Fatal(err)
 	}
