@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/http"
 	"regexp"
 	"time"
 
@@ -137,11 +138,15 @@ type Deps struct {
 	// Limits is what the gateway's rules did, by service; nil: no counts.
 	Limits func() map[string]gateway.Limits
 
-	Sinks  Sinks            // nil: none
-	Token  string           // bearer token of callers that do not come through the unix socket
-	Kinds  []Kind           // errors of packages that api does not know
-	Logger *slog.Logger     // nil: slog.Default
-	Now    func() time.Time // nil: time.Now
+	Sinks Sinks // nil: none
+	// Webhooks answers everything below /hooks/ and tells its callers apart by itself; Git answers everything below /git/ for
+	// callers that have the token, also as the password of HTTP Basic. Both bound the bodies they read. nil: nothing is there.
+	Webhooks http.Handler
+	Git      http.Handler
+	Token    string           // bearer token of callers that do not come through the unix socket
+	Kinds    []Kind           // errors of packages that api does not know
+	Logger   *slog.Logger     // nil: slog.Default
+	Now      func() time.Time // nil: time.Now
 }
 
 func (d *Deps) check() error {

@@ -228,12 +228,16 @@ func (b *backend) Version() Version {
 }
 func (b *backend) Healthy(context.Context) error { return b.note("healthy") }
 
-func newServer(t testing.TB, b *backend) *Server {
+func newServer(t testing.TB, b *backend, more ...func(*Deps)) *Server {
 	t.Helper()
-	s, err := New(Deps{
+	d := Deps{
 		Services: b, Deploys: b, History: b, Logs: logReader{b}, Records: recordReader{b}, Custody: &custodian{}, Recorder: b, Ingest: postbox{b}, Replays: &replayer{}, Info: b, Events: &b.happened, Config: b,
 		Gateway: counters{}, Token: testToken, Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return testNow },
-	})
+	}
+	for _, add := range more {
+		add(&d)
+	}
+	s, err := New(d)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -79,6 +79,10 @@ func (s *Server) authorize(next http.Handler) http.Handler {
 			return
 		}
 		scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+		git := s.deps.Git != nil && strings.HasPrefix(r.URL.Path, "/git/")
+		if _, password, ok := r.BasicAuth(); ok && git {
+			scheme, token = "Bearer", password
+		}
 		sum := sha256.Sum256([]byte(strings.TrimSpace(token)))
 		if strings.EqualFold(scheme, "Bearer") && subtle.ConstantTimeCompare(sum[:], s.token[:]) == 1 {
 			next.ServeHTTP(w, r)
@@ -89,6 +93,9 @@ func (s *Server) authorize(next http.Handler) http.Handler {
 			detail = "a token is needed"
 		}
 		w.Header().Set("WWW-Authenticate", `Bearer realm="aictl"`)
+		if git { // the git program asks its user only when it is told so
+			w.Header().Set("WWW-Authenticate", `Basic realm="aictl"`)
+		}
 		if r.ContentLength != 0 { // a stranger's body is not waited for
 			w.Header().Set("Connection", "close")
 			s.deadline(http.NewResponseController(w).SetReadDeadline(time.Now()))
@@ -127,6 +134,20 @@ func (s *Server) limitBody(next http.Handler) http.Handler {
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		next.ServeHTTP(w, r)
+	})
+}
+
+// mount hands what lies below prefix to h, which reads bodies by itself, and the rest to next.
+func (s *Server) mount(prefix string, h, next http.Handler) http.Handler {
+	if h == nil {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasPrefix(r.URL.Path, prefix) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		h.ServeHTTP(w, r)
 	})
 }
 

@@ -205,7 +205,7 @@ func (s *Server) renderDeploy(d store.Deploy) Deploy {
 	return Deploy{
 		ID: d.ID, Service: d.Service, Kind: d.Kind, State: string(d.State), Source: renderSource(d.Source),
 		Commit: d.Commit, Release: d.Release, FailedStep: d.FailedStep, Error: d.Error, Warnings: orEmpty(d.Warnings),
-		Actor: d.Actor, Trigger: d.Trigger, CreatedAt: d.CreatedAt, StartedAt: d.StartedAt, FinishedAt: d.FinishedAt,
+		Actor: d.Actor, Trigger: d.Trigger, Reason: d.Reason, Origin: d.Origin, Subject: d.Subject, CreatedAt: d.CreatedAt, StartedAt: d.StartedAt, FinishedAt: d.FinishedAt,
 		DurationSeconds: took(d, s.deps.Now()).Seconds(),
 	}
 }

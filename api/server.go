@@ -84,11 +84,11 @@ func humaConfig(version string) huma.Config {
 
 // Handler serves the API. Trusted callers (those of the unix socket) need no token.
 func (s *Server) Handler(trusted bool) http.Handler {
-	h := s.limitBody(s.engine)
+	h := s.mount("/git/", s.deps.Git, s.limitBody(s.engine))
 	if !trusted {
 		h = s.authorize(h)
 	}
-	return s.guard(h)
+	return s.guard(s.mount("/hooks/", s.deps.Webhooks, h))
 }
 
 // Close ends everything the server does. Serve does it by itself.

@@ -63,6 +63,9 @@ type Deploy struct {
 	Warnings        []string  `json:"warnings"`
 	Actor           string    `json:"actor" doc:"Who asked"`
 	Trigger         string    `json:"trigger" doc:"What asked: cli, api, webhook, reconcile …"`
+	Reason          string    `json:"reason" doc:"Why, for people; may be empty"`
+	Origin          string    `json:"origin" doc:"From where: a delivery's id, a caller's address; may be empty"`
+	Subject         string    `json:"subject" doc:"First line of the commit's message; empty until it is resolved"`
 	CreatedAt       time.Time `json:"created_at"`
 	StartedAt       time.Time `json:"started_at,omitzero"`
 	FinishedAt      time.Time `json:"finished_at,omitzero"`

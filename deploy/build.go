@@ -30,17 +30,25 @@ func (r *runner) fetch(ctx context.Context) (string, error) {
 	for _, w := range repo.Warnings() {
 		r.warn(ctx, w)
 	}
-	if err := repo.Fetch(ctx, src.Ref); err != nil {
-		return "", err
-	}
-	if r.commit, err = repo.Resolve(ctx, src.Ref); err != nil {
-		return "", err
-	}
 	ref := src.Ref
-	if ref == "" {
-		ref = "default branch"
+	if r.want.Pinned {
+		ref = r.dep.Commit
 	}
-	return ref + " is " + r.commit[:8], r.Store.SetDeployCommit(ctx, r.dep.ID, r.commit)
+	if err := repo.Fetch(ctx, ref); err != nil {
+		return "", err
+	}
+	if r.commit, err = repo.Resolve(ctx, ref); err != nil {
+		return "", err
+	}
+	said, err := repo.Describe(ctx, r.commit)
+	if err != nil {
+		return "", err
+	}
+	detail := cmp.Or(src.Ref, "default branch") + " is " + r.commit[:8]
+	if r.want.Pinned {
+		detail = "commit " + r.commit[:8] + ", as was asked for"
+	}
+	return detail, r.Store.SetDeployCommit(ctx, r.dep.ID, r.commit, said.Subject)
 }
 
 // tree is where the checkout lies before it is a release.

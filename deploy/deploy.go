@@ -7,6 +7,7 @@ import (
 	"errors"
 	"time"
 
+	"aictl/gitea"
 	"aictl/store"
 )
 
@@ -56,8 +57,11 @@ type Request struct {
 	Replicas *int
 	Verify   *Verify  // what Deps.Gate is to make sure of before the switch; nil: nothing
 	Canary   *float64 // this percentage of the requests goes to the new release, which does not become live; nil: it does
+	Commit   string   // full SHA to deploy, whatever Ref has become since; "" resolves Ref
 	Actor    string
 	Trigger  string
+	Reason   string // why, for people
+	Origin   string // from where: a delivery's id, a caller's address
 }
 
 // Event is one thing that happened in a deploy: a step's change (Step, State, Detail), a line of its log (Step,
@@ -95,6 +99,8 @@ type Repository interface {
 	Resolve(ctx context.Context, ref string) (string, error)
 	// Checkout writes the commit's tree to dir, which must not exist; on failure nothing is left.
 	Checkout(ctx context.Context, sha, dir string, progress func(string)) error
+	// Describe returns what a commit that was fetched says of itself.
+	Describe(ctx context.Context, sha string) (gitea.Commit, error)
 	// Warnings are for the user: what will not be included.
 	Warnings() []string
 	// Secrets are the credentials in use, to be masked in logs.

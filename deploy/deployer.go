@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"regexp"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -131,7 +132,8 @@ func New(d Deps) *Deployer {
 
 // wishes are the parts of a request that a deploy's row does not hold.
 type wishes struct {
-	Named    bool              `json:"named"` // the user chose the name
+	Named    bool              `json:"named"`            // the user chose the name
+	Pinned   bool              `json:"pinned,omitempty"` // the row's commit is the one to deploy
 	Env      map[string]string `json:"env,omitempty"`
 	Replicas *int              `json:"replicas,omitempty"`
 	Verify   *Verify           `json:"verify,omitempty"`
@@ -177,9 +179,14 @@ func (d *Deployer) Submit(ctx context.Context, req Request) (store.Deploy, error
 	if err != nil {
 		return store.Deploy{}, err
 	}
-	row := store.Deploy{Service: name, Kind: KindDeploy, Source: src, Actor: req.Actor, Trigger: req.Trigger}
-	return d.enqueue(ctx, row, wishes{Named: named, Env: req.Env, Replicas: req.Replicas, Verify: req.Verify, Canary: req.Canary})
+	row := store.Deploy{
+		Service: name, Kind: KindDeploy, Source: src, Commit: req.Commit, Actor: req.Actor, Trigger: req.Trigger, Reason: req.Reason, Origin: req.Origin,
+	}
+	return d.enqueue(ctx, row, wishes{Named: named, Pinned: req.Commit != "", Env: req.Env, Replicas: req.Replicas, Verify: req.Verify, Canary: req.Canary})
 }
+
+// fullSHA is a commit that needs no resolving.
+var fullSHA = regexp.MustCompile(`^[0-9a-f]{40}$`)
 
 // checkRequest refuses what can be known to be wrong before anything is fetched.
 func checkRequest(req *Request) (store.Source, error) {
@@ -200,6 +207,9 @@ func checkRequest(req *Request) (store.Source, error) {
 	}
 	if req.Name != "" && !configs.ValidName(req.Name) {
 		return src, fmt.Errorf("%w: %q cannot be a service's name: use up to 63 of a-z, 0-9 and -, with no - at either end", ErrSource, req.Name)
+	}
+	if req.Commit != "" && !fullSHA.MatchString(req.Commit) {
+		return src, fmt.Errorf("%w: %q is not a full commit SHA of 40 hexadecimal digits", ErrSource, req.Commit)
 	}
 	if err := localDir(src.Subdir); err != nil {
 		return src, fmt.Errorf("%w: subdir: %w", ErrSource, err)
@@ -278,7 +288,7 @@ func (d *Deployer) enqueue(ctx context.Context, row store.Deploy, w wishes) (sto
 	if err != nil {
 		return row, err
 	}
-	if w.Named || len(w.Env) > 0 || w.Replicas != nil || w.Verify != nil || w.Canary != nil {
+	if w.Named || w.Pinned || len(w.Env) > 0 || w.Replicas != nil || w.Verify != nil || w.Canary != nil {
 		text, err := json.Marshal(w)
 		if err == nil {
 			err = d.Store.SetSetting(ctx, wishKey(row.ID), string(text), true, row.Actor)

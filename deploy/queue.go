@@ -218,7 +218,10 @@ func (d *Deployer) again(ctx context.Context, row store.Deploy, w wishes) {
 	defer d.mu.Unlock()
 	waiting, err := d.Store.Deploys(ctx, store.DeployFilter{Service: row.Service, States: []store.DeployState{store.DeployQueued}})
 	if err == nil && len(waiting) == 0 {
-		next := store.Deploy{Service: row.Service, Kind: row.Kind, Source: row.Source, Actor: row.Actor, Trigger: TriggerRestart}
+		next := store.Deploy{Service: row.Service, Kind: row.Kind, Source: row.Source, Actor: row.Actor, Trigger: TriggerRestart, Reason: row.Reason, Origin: row.Origin}
+		if w.Pinned {
+			next.Commit = row.Commit
+		}
 		if row.Kind == KindRollback {
 			next.Commit, next.Release = row.Commit, row.Release
 		}

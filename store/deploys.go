@@ -8,14 +8,14 @@ import (
 )
 
 const deployColumns = `id, service, kind, source_kind, source_url, source_ref, source_subdir, commit_sha, release, state,
-  failed_step, error, warnings, actor, trigger, created_at, started_at, finished_at`
+  failed_step, error, warnings, actor, trigger, reason, origin, subject, created_at, started_at, finished_at`
 
 const (
 	selectDeploy = `SELECT ` + deployColumns + ` FROM deploys WHERE id = ?`
 	// An empty service or state list (?2 = ',,') matches all.
 	listDeploys = `SELECT ` + deployColumns + ` FROM deploys
   WHERE (?1 = '' OR service = ?1) AND (?2 = ',,' OR instr(?2, ',' || state || ',') > 0) AND id < ?3 ORDER BY id DESC LIMIT ?4`
-	setDeployCommit   = `UPDATE deploys SET commit_sha = ? WHERE id = ?`
+	setDeployCommit   = `UPDATE deploys SET commit_sha = ?, subject = ? WHERE id = ?`
 	setDeployRelease  = `UPDATE deploys SET release = ? WHERE id = ?`
 	setDeployWarnings = `UPDATE deploys SET warnings = ? WHERE id = ?`
 )
@@ -47,9 +47,9 @@ func (s *Store) Deploys(ctx context.Context, f DeployFilter) ([]Deploy, error) {
 	return v, wrap(err, "list deploys")
 }
 
-// SetDeployCommit stores the full SHA a deploy's ref was resolved to.
-func (s *Store) SetDeployCommit(ctx context.Context, id int64, commit string) error {
-	err := changed(s.w.ExecContext(ctx, setDeployCommit, commit, id))
+// SetDeployCommit stores the full SHA a deploy's ref was resolved to, and the first line of that commit's message.
+func (s *Store) SetDeployCommit(ctx context.Context, id int64, commit, subject string) error {
+	err := changed(s.w.ExecContext(ctx, setDeployCommit, commit, subject, id))
 	return wrap(err, "set commit of deploy %d", id)
 }
 
@@ -77,7 +77,8 @@ func scanDeploy(r row) (Deploy, error) {
 	var warnings string
 	var created, started, finished int64
 	err := r.Scan(&v.ID, &v.Service, &v.Kind, &v.Source.Kind, &v.Source.URL, &v.Source.Ref, &v.Source.Subdir, &v.Commit,
-		&v.Release, &v.State, &v.FailedStep, &v.Error, &warnings, &v.Actor, &v.Trigger, &created, &started, &finished)
+		&v.Release, &v.State, &v.FailedStep, &v.Error, &warnings, &v.Actor, &v.Trigger,
+		&v.Reason, &v.Origin, &v.Subject, &created, &started, &finished)
 	if err != nil {
 		return v, fmt.Errorf("read deploy: %w", err)
 	}

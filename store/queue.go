@@ -9,7 +9,7 @@ import (
 
 const (
 	insertDeploy = `INSERT INTO deploys (service, kind, source_kind, source_url, source_ref, source_subdir, commit_sha, release,
-  state, warnings, actor, trigger, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?) RETURNING ` + deployColumns
+  state, warnings, actor, trigger, reason, origin, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?) RETURNING ` + deployColumns
 	supersede = `UPDATE deploys SET state = 'superseded', finished_at = ?, error = ? WHERE service = ? AND state = 'queued' RETURNING ` + deployColumns
 	// The oldest queued deploy whose service is not deploying, while fewer than ?2 deploys run in all.
 	claimDeploy = `UPDATE deploys SET state = 'running', started_at = ?1 WHERE id = (
@@ -24,7 +24,7 @@ const (
 	closeSteps = `UPDATE steps SET state = ?, finished_at = ? WHERE deploy = ? AND state = 'running'`
 )
 
-// EnqueueDeploy queues d (Service, Kind, Source, Commit, Release, Actor and Trigger are read) and returns it as
+// EnqueueDeploy queues d (Service, Kind, Source, Commit, Release, Actor, Trigger, Reason and Origin are read) and returns it as
 // stored. A deploy of the same service that was still queued gives way: it is superseded in the same transaction
 // and returned as well; a running one is left to run.
 func (s *Store) EnqueueDeploy(ctx context.Context, d Deploy) (queued Deploy, superseded []Deploy, err error) {
@@ -41,7 +41,7 @@ func (s *Store) EnqueueDeploy(ctx context.Context, d Deploy) (queued Deploy, sup
 			return err
 		}
 		queued, err = one(ctx, tx, scanDeploy, insertDeploy, d.Service, d.Kind, d.Source.Kind, d.Source.URL, d.Source.Ref,
-			d.Source.Subdir, d.Commit, d.Release, list(d.Warnings), d.Actor, d.Trigger, now)
+			d.Source.Subdir, d.Commit, d.Release, list(d.Warnings), d.Actor, d.Trigger, d.Reason, d.Origin, now)
 		return err
 	})
 	return queued, superseded, wrap(err, "queue deploy of %s", d.Service)

@@ -91,7 +91,7 @@ func TestFinishDeploy(t *testing.T) {
 	if _, err := s.FinishDeploy(ctx, d.ID, DeployRunning, "", ""); err == nil {
 		t.Error("a deploy ended as running")
 	}
-	ok(t, s.SetDeployCommit(ctx, d.ID, sha))
+	ok(t, s.SetDeployCommit(ctx, d.ID, sha, "a subject"))
 	ok(t, s.SetDeployRelease(ctx, d.ID, "r1-1a2b3c4d"))
 	ok(t, s.AddDeployWarnings(ctx, d.ID, "no /info"))
 	ok(t, s.AddDeployWarnings(ctx, d.ID, "no /predict", "slow"))

@@ -90,6 +90,9 @@ type Deploy struct {
 	Warnings   []string
 	Actor      string // who asked
 	Trigger    string // "cli", "api", "webhook", "reconcile" …
+	Reason     string // why, for people: "push to main"; may be empty
+	Origin     string // from where: a delivery's id, a caller's address; may be empty
+	Subject    string // first line of the commit's message once it is resolved
 	CreatedAt  time.Time
 	StartedAt  time.Time
 	FinishedAt time.Time
