@@ -54,7 +54,10 @@ type Manifest struct {
 	Record   Record            `yaml:"record" json:"record"`
 	Gateway  Gateway           `yaml:"gateway" json:"gateway"`
 	Verify   Verify            `yaml:"verify,omitempty" json:"verify,omitzero"`
+	Deploy   DeploySection     `yaml:"deploy" json:"deploy"`
 	Python   Python            `yaml:"python,omitempty" json:"python"`
+	// Algorithm is what the registry tells of the service.
+	Algorithm Algorithm `yaml:"algorithm,omitempty" json:"algorithm,omitzero"`
 }
 
 // Health is how an instance is probed. Failures counts consecutive bad probes until unhealthy.

@@ -99,7 +99,10 @@ func TestFullManifest(t *testing.T) {
 		Cache: Cache{TTL: Duration(10 * time.Minute), MaxBytes: 32 << 20, MaxAnswer: 2 << 20, Methods: []string{"POST"},
 			Paths: []string{"/predict", "/embed/*"}, Vary: []string{"X-Tenant"}, SingleFlight: true}}
 	want.Verify = Verify{Replay: 200, MaxDiff: 0.005, Path: "/v1/*", Methods: []string{"POST"}, Ignore: []string{"$.meta", "status"}, Unordered: []string{"$.items"}, Tolerance: 0.001, Live: true}
+	want.Deploy = DeploySection{Auto: true, Branch: "release/1.x", Tags: []string{"v*", "release/**"}, Paths: []string{"*.py", "models/**"},
+		Ignore: []string{"docs", "*.md"}, Previews: true}
 	want.Python = Python{Version: "3.10", Wheelhouse: "wheels", Index: "https://packages.example.com/simple"}
+	want.Algorithm = Algorithm{Title: "Text classifier", Description: "Sorts messages.", Task: "text-classification", Owner: "nlp team", Tags: []string{"text", "zh"}, Interface: InterfaceGate}
 	if got := good(t, "full.yaml"); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v\nwant %+v", got, want)
 	}

@@ -34,6 +34,7 @@ func DefaultManifest() *Manifest {
 		Stop:    Stop{Signal: "TERM", Grace: Duration(10 * time.Second)},
 		Log:     Log{MaxSize: 10_000_000, Files: 5},
 		Record:  Record{Mode: "normal", Bodies: "full", MaxBody: 1 << 20, Pressure: "drop"},
+		Deploy:  DeploySection{Auto: true},
 		Gateway: Gateway{Queue: 100, QueueTimeout: Duration(10 * time.Second)},
 	}
 }

@@ -132,12 +132,28 @@ record:                 # request/response pairs; "record: off" for none
 #   tolerance: 0.001    # of numbers, relative above 1
 #   live: false         # true: ask the live release again instead of taking recorded answers
 
+# deploy:               # which pushes deploy it by themselves; "deploy: off" for none
+#   auto: true
+#   branch: main        # the ref it was deployed with, or the default branch, when left out
+#   tags: ["v*"]        # tags that deploy when they are pushed; only they do when no branch is given
+#   paths: ["*.py", "models/**"]   # a push must change one of these; any file when left out
+#   ignore: [docs, "*.md"]         # files that do not count
+#   previews: false     # true: an instance of its own for every open pull request
+
 # python:
 #   version: "3.12"
 #   requirements: requirements.txt   # in subdir
 #   wheelhouse: wheels               # in the repository's root
 #   index: https://packages.example.com/simple
 #   extra_indexes: []
+
+# algorithm:            # what aictl algorithms tells of the service
+#   title: Text classifier
+#   description: Sorts messages by what they are about.
+#   task: text-classification
+#   owner: nlp team
+#   tags: [text, zh]
+#   interface: warn     # a release that breaks callers: warn, gate (the deploy fails) or off
 `))
 
 // yamlLine is "key: value", or a comment with an example when there is no value.

@@ -79,8 +79,10 @@ func (m *Manifest) faults() []Fault {
 	m.Record.check(&c)
 	m.Gateway.check(&c)
 	m.Verify.check(&c)
+	m.Deploy.check(&c)
 	m.Gateway.checkRoutes(&c, m.Name)
 	m.Python.check(&c)
+	m.Algorithm.check(&c)
 	return c.faults
 }
 
