@@ -78,7 +78,11 @@ func (m *Mirror) kindOf(err error) (advice string, kind error) {
 	var op *net.OpError
 	var cert *tls.CertificateVerificationError
 	var status *githttp.Err
+	var words *said
 	text := err.Error()
+	if errors.As(err, &words) {
+		return m.kindOfSaid(words)
+	}
 	switch {
 	case IsNoSpace(err):
 		return "free some space below " + m.dir + " or move the data directory", ErrNoSpace

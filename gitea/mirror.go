@@ -3,9 +3,8 @@
 package gitea
 
 import (
+	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -15,7 +14,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/go-git/go-billy/v5/osfs"
@@ -33,6 +31,9 @@ type MirrorConfig struct {
 	URL    string // https, http, ssh, git@host:path, file:// or a path
 	Auth   Auth
 	Logger *slog.Logger
+
+	git   *program
+	stall time.Duration
 }
 
 // Mirror is a full bare copy of one repository. Its methods are safe for concurrent use; fetches take turns.
@@ -42,7 +43,9 @@ type Mirror struct {
 	shown  string // url without credentials
 	local  string // path of a local repository, "" for a remote one
 	auth   Auth
-	frozen bool // a snapshot: there is nothing to fetch from
+	frozen bool     // a snapshot: there is nothing to fetch from
+	git    *program // nil is go-git alone
+	stall  time.Duration
 	log    *slog.Logger
 	turn   chan struct{} // holds one token: whoever has it may write
 }
@@ -59,7 +62,7 @@ func OpenMirror(ctx context.Context, cfg MirrorConfig) (*Mirror, error) {
 }
 
 func openMirror(ctx context.Context, cfg MirrorConfig) (*Mirror, error) {
-	m := &Mirror{dir: cfg.Dir, url: cfg.URL, auth: cfg.Auth, log: cfg.Logger, turn: make(chan struct{}, 1)}
+	m := &Mirror{dir: cfg.Dir, url: cfg.URL, auth: cfg.Auth, git: cfg.git, stall: cmp.Or(cfg.stall, defaultStall), log: cfg.Logger, turn: make(chan struct{}, 1)}
 	if m.log == nil {
 		m.log = slog.New(slog.DiscardHandler)
 	}
@@ -111,18 +114,26 @@ func (m *Mirror) init() error {
 	return m.classify("make the mirror of", st.SetReference(head))
 }
 
-// sweep removes the temporary files of a write that was interrupted.
+// sweep removes the temporary files and locks of a write that was interrupted.
 func (m *Mirror) sweep() {
-	for _, pattern := range []string{"objects/pack/tmp_pack_*", "objects/pack/tmp_obj_*", "._packed-refs*"} {
-		left, err := filepath.Glob(filepath.Join(m.dir, pattern))
-		if err != nil {
-			continue // only a bad pattern, and these are good
+	var left []string
+	for _, pattern := range []string{"objects/pack/tmp_*", "objects/pack/.tmp-*", "objects/??/tmp_obj_*", "._packed-refs*", "*.lock"} {
+		found, err := filepath.Glob(filepath.Join(m.dir, pattern))
+		if err == nil { // else a bad pattern, and these are good
+			left = append(left, found...)
 		}
-		for _, f := range left {
-			if err := os.Remove(f); err != nil {
-				m.log.Warn("left-over file not removed", "file", f, "err", err)
-			}
+	}
+	err := filepath.WalkDir(filepath.Join(m.dir, "refs"), func(path string, e fs.DirEntry, err error) error {
+		if err == nil && !e.IsDir() && strings.HasSuffix(path, ".lock") { // a ref's name cannot end so
+			left = append(left, path)
 		}
+		return err
+	})
+	for _, f := range left {
+		err = errors.Join(err, os.Remove(f))
+	}
+	if err != nil {
+		m.log.Warn("left-over files not removed", "repository", m.shown, "err", err)
 	}
 }
 
@@ -200,6 +211,8 @@ func (m *Mirror) fetch(ctx context.Context, ref string) error {
 			m.log.Warn("local repository is read again", "repository", m.shown, "err", err)
 			err = m.fetchLocal(ctx, ref)
 		}
+	} else if m.byProgram() {
+		err = m.fetchProgram(ctx, ref)
 	} else {
 		err = m.fetchRemote(ctx, ref)
 	}
@@ -213,49 +226,4 @@ func (m *Mirror) fetch(ctx context.Context, ref string) error {
 // has reports whether the mirror holds the commit.
 func (m *Mirror) has(sha string) bool {
 	return m.storage().HasEncodedObject(plumbing.NewHash(sha)) == nil
-}
-
-// Mirrors are all mirrors below one folder: one per repository, shared by the services deployed from it.
-type Mirrors struct {
-	dir string
-	log *slog.Logger
-
-	mu   sync.Mutex
-	open map[string]*Mirror
-}
-
-// NewMirrors keeps mirrors below dir.
-func NewMirrors(dir string, log *slog.Logger) *Mirrors {
-	return &Mirrors{dir: dir, log: log, open: map[string]*Mirror{}}
-}
-
-// Open returns the one mirror of the repository at url, with these credentials.
-func (ms *Mirrors) Open(ctx context.Context, url string, auth Auth) (*Mirror, error) {
-	ms.mu.Lock()
-	defer ms.mu.Unlock()
-	dir := ms.place(url)
-	m, err := openMirror(ctx, MirrorConfig{Dir: dir, URL: url, Auth: auth, Logger: ms.log})
-	if err != nil {
-		return nil, err
-	}
-	if old, ok := ms.open[dir]; ok {
-		m.turn = old.turn // credentials may change, the turn is the folder's
-	} else {
-		m.sweep()
-	}
-	ms.open[dir] = m
-	return m, nil
-}
-
-// place is the folder of a repository's mirror: readable, and unlike any other's.
-func (ms *Mirrors) place(raw string) string {
-	clean := strings.TrimSuffix(strings.TrimRight(Mask(raw), "/"), ".git")
-	sum := sha256.Sum256([]byte(clean))
-	base := strings.Map(func(r rune) rune {
-		if r == '-' || r == '_' || r == '.' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' {
-			return r
-		}
-		return '-'
-	}, clean[strings.LastIndexAny(clean, `/:\`)+1:])
-	return filepath.Join(ms.dir, strings.TrimLeft(base, ".-")+"-"+hex.EncodeToString(sum[:6])+".git")
 }
