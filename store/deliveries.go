@@ -43,13 +43,13 @@ const (
   WHERE ?2 = '' OR NOT EXISTS (SELECT 1 FROM deliveries WHERE delivery = ?2) RETURNING ` + deliveryColumns
 	listDeliveries = `SELECT ` + deliveryColumns + ` FROM deliveries
   WHERE id < ?1 AND (?2 = '' OR lower(repository) = lower(?2)) ORDER BY id DESC LIMIT ?3`
-	openDeliveries   = `SELECT ` + deliveryColumns + ` FROM deliveries WHERE state = 'received' ORDER BY id LIMIT ?`
-	findDelivery     = `SELECT ` + deliveryColumns + ` FROM deliveries WHERE forge = ? AND repository = ? AND id > ? ORDER BY id LIMIT 1`
-	finishDelivery   = `UPDATE deliveries SET state = ?, outcome = ?, done_at = ? WHERE id = ? AND state = 'received'`
-	tryDelivery      = `UPDATE deliveries SET tries = tries + 1 WHERE id = ?`
-	lastDelivery     = `SELECT ifnull(max(id), 0) FROM deliveries`
-	namesOfRepo      = `SELECT DISTINCT repository FROM deliveries WHERE forge = ? AND repo_id = ? AND repo_id <> 0 ORDER BY repository LIMIT 20`
-	pruneDeliveries  = `DELETE FROM deliveries WHERE state <> 'received' AND (received_at < ?1 OR id <= (SELECT max(id) FROM deliveries) - ?2)`
+	openDeliveries  = `SELECT ` + deliveryColumns + ` FROM deliveries WHERE state = 'received' ORDER BY id LIMIT ?`
+	findDelivery    = `SELECT ` + deliveryColumns + ` FROM deliveries WHERE forge = ? AND repository = ? AND id > ? ORDER BY id LIMIT 1`
+	finishDelivery  = `UPDATE deliveries SET state = ?, outcome = ?, done_at = ? WHERE id = ? AND state = 'received'`
+	tryDelivery     = `UPDATE deliveries SET tries = tries + 1 WHERE id = ?`
+	lastDelivery    = `SELECT ifnull(max(id), 0) FROM deliveries`
+	namesOfRepo     = `SELECT DISTINCT repository FROM deliveries WHERE forge = ? AND repo_id = ? AND repo_id <> 0 ORDER BY repository LIMIT 20`
+	pruneDeliveries = `DELETE FROM deliveries WHERE state <> 'received' AND (received_at < ?1 OR id <= (SELECT max(id) FROM deliveries) - ?2)`
 )
 
 // AddDelivery stores a delivery (its first fields up to Change are read) and returns it as stored. ok is false when one of its id is
