@@ -139,6 +139,8 @@ type Deps struct {
 	Limits func() map[string]gateway.Limits
 
 	Sinks Sinks // nil: none
+	// Forges are the connected Giteas; nil: none, and none can be connected.
+	Forges Forges
 	// Webhooks answers everything below /hooks/ and tells its callers apart by itself; Git answers everything below /git/ for
 	// callers that have the token, also as the password of HTTP Basic. Both bound the bodies they read. nil: nothing is there.
 	Webhooks http.Handler
@@ -189,6 +191,9 @@ func (d *Deps) check() error {
 	}
 	if d.Sinks == nil {
 		d.Sinks = &sinks.Sinks{}
+	}
+	if d.Forges == nil {
+		d.Forges = noForges{}
 	}
 	if d.Verified == nil {
 		d.Verified = func(int64) (*replay.Report, error) { return nil, nil }

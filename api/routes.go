@@ -72,6 +72,8 @@ func (s *Server) routes() {
 	post(s, "/keys", services, "createKey", "Make an API key; the answer is the only place where it is shown", http.StatusCreated, s.createKey)
 	post(s, "/keys/{name}/revoke", services, "revokeKey", "Make an API key worthless, from the next request on", http.StatusOK, s.revokeKey)
 
+	s.forgeRoutes("gitea")
+
 	get(s, "/config", system, "config", "The settings that run, and where each comes from", s.config)
 	post(s, "/config/diff", system, "diffConfig", "What a settings file would change, and what would be started anew for it", http.StatusOK, s.configDiff)
 	post(s, "/config/reload", system, "reloadConfig", "Read the settings file again and take up what can be", http.StatusOK, s.configReload)

@@ -54,6 +54,7 @@ func (d *Daemon) wireAPI(lines instanceLogs) error {
 		Config:    d.settings,
 		Hooks:     d.services.HookCounts,
 		Sinks:     d.sinks,
+		Forges:    d.forges,
 		Info:      &info{d: d, started: time.Now().UTC()},
 		Token:     token,
 		Kinds: []api.Kind{

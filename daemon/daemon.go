@@ -14,6 +14,7 @@ import (
 	"aictl/configs"
 	"aictl/deploy"
 	"aictl/deploy/envs"
+	"aictl/forges"
 	"aictl/gateway"
 	"aictl/gitea"
 	"aictl/ports"
@@ -61,6 +62,7 @@ type Daemon struct {
 	settings *reloader
 	sinks    *sinks.Sinks
 	keys     *keyring
+	forges   *forges.Book
 	apiTLS   *certificate  // nil: plain HTTP
 	tls      *certificate  // of the gateway; likewise
 	sweepNow chan struct{} // the retention has changed
@@ -130,11 +132,12 @@ func (d *Daemon) wire() error {
 		},
 	}
 	d.replays = d.newReplays()
+	d.forges = d.newForges()
 	d.verifier = verifier{d.replays, d.dir.Logs()}
 	d.deployer = deploy.New(deploy.Deps{
 		Gate:  d.verifier.verify,
 		Store: d.store, Fleet: d.services, Canary: d.services.DeployedCanary, Notify: d.deploys.notify, Order: d.services.CheckOrder, Enforce: services.Enforce, Lines: d.lastLines, HTTP: &http.Client{Timeout: 10 * time.Second}, Logger: d.log,
-		Sources: &deploy.Origins{Mirrors: gitea.NewMirrors(d.dir.Repos(), d.log), Forge: d.forge},
+		Sources: &deploy.Origins{Mirrors: gitea.NewMirrors(d.dir.Repos(), d.log), Forges: d.forges.List},
 		Envs:    envs.New(envs.Config{Root: d.dir.Envs(), UV: uvProgram(s.Deploy.UV), Python: s.Deploy.Python, Node: s.Deploy.Node, Index: s.Deploy.PipIndex, Logger: d.log}),
 		Dirs:    deploy.Dirs{Releases: d.dir.Releases(), Envs: d.dir.Envs(), Logs: d.dir.Logs()},
 		Slots:   s.Deploy.BuildSlots, Keep: s.Deploy.KeepReleases, Limits: deploy.StepLimits(time.Duration(s.Deploy.StepTimeout)),

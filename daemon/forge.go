@@ -1,27 +1,15 @@
 package daemon
 
 import (
-	"context"
-	"fmt"
-	"os"
-	"strings"
-
-	"aictl/gitea"
+	"aictl/configs"
+	"aictl/forges"
 )
 
-// forge is the configured Gitea, nil when none is. The token file is read each time, so that a new token needs no restart.
-func (d *Daemon) forge(context.Context) (*gitea.Client, error) {
-	s := d.settings.current().Gitea
-	if s.URL == "" {
-		return nil, nil
-	}
-	token := s.Token
-	if token == "" && s.TokenFile != "" {
-		data, err := os.ReadFile(s.TokenFile)
-		if err != nil {
-			return nil, fmt.Errorf("read the Gitea token (gitea.token_file): %w", err)
-		}
-		token = strings.TrimSpace(string(data))
-	}
-	return gitea.NewClient(gitea.ClientConfig{URL: s.URL, Token: token})
+// newForges makes the book of connected Giteas, which asks for the settings whenever it is read.
+func (d *Daemon) newForges() *forges.Book {
+	return forges.New(forges.Deps{
+		Store:    d.store,
+		Settings: func() configs.Settings { return d.settings.current() },
+		Logger:   d.log,
+	})
 }

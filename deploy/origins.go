@@ -9,11 +9,11 @@ import (
 	"aictl/store"
 )
 
-// Origins opens sources through mirrors. Forge returns the configured Gitea, nil when there is none; it is asked
-// every time, because the configuration can change.
+// Origins opens sources through mirrors. Forges returns the connected Giteas, the default one first; it is asked every time, because
+// connections come and go. It may be nil.
 type Origins struct {
 	Mirrors *gitea.Mirrors
-	Forge   func(ctx context.Context) (*gitea.Client, error)
+	Forges  func(ctx context.Context) ([]gitea.Connection, error)
 }
 
 var _ Sources = (*Origins)(nil)
@@ -53,34 +53,47 @@ func (o *Origins) Open(ctx context.Context, src store.Source) (Repository, error
 		}
 		return origin{m, warnings}, nil
 	}
-	var forge *gitea.Client
-	if o.Forge != nil {
-		var err error
-		if forge, err = o.Forge(ctx); err != nil {
-			return nil, err
-		}
-	}
-	at, auth := src.URL, gitea.Auth{}
-	switch {
-	case src.Kind == SourceGitea && forge == nil:
-		return nil, fmt.Errorf("%w: %s names a repository of a Gitea, and none is set; start the daemon with gitea.url in its settings file (or AICTL_GITEA_URL and AICTL_GITEA_TOKEN), or give a Git URL", ErrSource, src.URL)
-	case src.Kind == SourceGitea:
-		repo, err := forge.Repo(ctx, src.URL)
-		if err != nil {
-			return nil, err
-		}
-		if repo.Empty {
-			return nil, fmt.Errorf("open %s: %w; commit and push something first", repo.FullName, gitea.ErrEmpty)
-		}
-		at, auth = repo.CloneURL, repo.Auth
-	case forge != nil && forge.Owns(src.URL):
-		auth = forge.Auth()
+	at, auth, err := o.locate(ctx, src)
+	if err != nil {
+		return nil, err
 	}
 	m, err := o.Mirrors.Open(ctx, at, auth)
 	if err != nil {
 		return nil, err
 	}
 	return origin{Mirror: m}, nil
+}
+
+// locate says where a source is cloned from, and with which credentials: owner/repo is on the default Gitea, an address gets the token
+// of the Gitea that it leads to and of no other.
+func (o *Origins) locate(ctx context.Context, src store.Source) (at string, auth gitea.Auth, err error) {
+	var forges []gitea.Connection
+	if o.Forges != nil {
+		if forges, err = o.Forges(ctx); err != nil {
+			return "", gitea.Auth{}, err
+		}
+	}
+	if src.Kind != SourceGitea {
+		forge, ok := gitea.Owning(forges, src.URL)
+		if !ok {
+			return src.URL, gitea.Auth{}, nil
+		}
+		return src.URL, forge.Client.Auth(), forge.Err
+	}
+	if len(forges) == 0 {
+		return "", gitea.Auth{}, fmt.Errorf("%w: %s names a repository of a Gitea, and none is connected; connect one with `aictl gitea connect URL`, or give a Git URL", ErrSource, src.URL)
+	}
+	if forges[0].Err != nil {
+		return "", gitea.Auth{}, forges[0].Err
+	}
+	repo, err := forges[0].Client.Repo(ctx, src.URL)
+	if err != nil {
+		return "", gitea.Auth{}, err
+	}
+	if repo.Empty {
+		return "", gitea.Auth{}, fmt.Errorf("open %s: %w; commit and push something first", repo.FullName, gitea.ErrEmpty)
+	}
+	return repo.CloneURL, repo.Auth, nil
 }
 
 // password is the secret in a URL, "" when there is none.

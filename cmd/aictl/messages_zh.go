@@ -18,6 +18,7 @@ var messagesZH = sync.OnceValue(func() map[string]string {
 	maps.Copy(all, routesZH())
 	maps.Copy(all, exchangeZH())
 	maps.Copy(all, streamsZH())
+	maps.Copy(all, giteaZH())
 	return all
 })
 
