@@ -47,6 +47,7 @@ check_build_tools() {
 has_server() { command -v "$1" || ls /usr/lib/postgresql/*/bin/"$1"; }
 
 check_test_tools() {
+  need git-lfs git-lfs has git-lfs
   need postgresql PostgreSQL has_server initdb
   need mariadb-server MariaDB has mariadb-install-db
   need nginx-light nginx has nginx

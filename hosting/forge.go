@@ -1,0 +1,207 @@
+package hosting
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Forge is a connected forge: what is asked below /git/~NAME/ is asked there, with its token.
+type Forge struct {
+	URL   string // of its web interface, as https://git.example.com
+	User  string // beside the token; "" will do for most
+	Token string
+	HTTP  http.RoundTripper // nil: one of this package's
+}
+
+// forgePath is what may be asked of a forge: the protocols of Git and LFS of one repository, nothing of its API or pages.
+var forgePath = regexp.MustCompile(`^([A-Za-z0-9._-]+)/([A-Za-z0-9._-]+)/([A-Za-z0-9._-]+?)(?:\.git)?/(info/refs|git-upload-pack|git-receive-pack|info/lfs/.+)$`)
+
+// forgeWait is how long a forge may think about a push before its answer begins.
+const forgeWait = 30 * time.Minute
+
+var forgeTransport = &http.Transport{
+	Proxy: http.ProxyFromEnvironment, ResponseHeaderTimeout: forgeWait, TLSHandshakeTimeout: 20 * time.Second,
+	MaxIdleConnsPerHost: 8, IdleConnTimeout: time.Minute, ExpectContinueTimeout: time.Second, ForceAttemptHTTP2: true,
+	DisableCompression: true,
+}
+
+// serveForge hands a request through to a connected forge; rest is FORGE/owner/repository.git/….
+func (h *Host) serveForge(w http.ResponseWriter, r *http.Request, rest string) {
+	m := forgePath.FindStringSubmatch(rest)
+	if m == nil || dotted(m[2]) || dotted(m[3]) || dotted(m[4:]...) {
+		h.refuse(w, http.StatusNotFound, "repositories of a connected Gitea are at "+Prefix+"~GITEA/owner/repository.git")
+		return
+	}
+	name, owner, repo, what := m[1], m[2], m[3], m[4]
+	forge, target, err := h.forge(r, name)
+	if err != nil {
+		h.refuse(w, http.StatusNotFound, err.Error())
+		return
+	}
+	ctl := http.NewResponseController(w)
+	if err := ctl.EnableFullDuplex(); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		h.fail(w, err)
+		return
+	}
+	body := &incoming{left: h.cfg.MaxPush}
+	body.Reader = &patient{Reader: r.Body, ctl: ctl, last: &body.last}
+	here := here{ours: selfURL(r) + Prefix + "~" + name + "/", auth: r.Header.Get("Authorization"), theirs: target}
+	proxy := &httputil.ReverseProxy{
+		Transport: forge.HTTP, FlushInterval: -1,
+		Rewrite: func(p *httputil.ProxyRequest) {
+			p.Out.URL.Scheme, p.Out.URL.Host = target.Scheme, target.Host
+			p.Out.URL.Path, p.Out.URL.RawPath = strings.TrimRight(target.Path, "/")+"/"+owner+"/"+repo+".git/"+what, ""
+			p.Out.Host = target.Host
+			p.Out.Header.Del("Authorization")
+			p.Out.Header.Del("Cookie")
+			if forge.Token != "" {
+				p.Out.SetBasicAuth(userOf(forge), forge.Token)
+			}
+			if p.Out.Body != nil && p.Out.Body != http.NoBody {
+				p.Out.Body = struct {
+					io.Reader
+					io.Closer
+				}{body, r.Body}
+			}
+		},
+		ModifyResponse: func(res *http.Response) error {
+			res.Header.Del("Set-Cookie")
+			res.Header.Del("Www-Authenticate") // it asks for the token of the forge, which the caller has not
+			if res.StatusCode == http.StatusUnauthorized {
+				return fmt.Errorf("%s refused its token: connect it again with `aictl gitea connect`", name)
+			}
+			if what == "info/lfs/objects/batch" && res.StatusCode == http.StatusOK {
+				return here.rewrite(res)
+			}
+			return nil
+		},
+		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
+			h.log.Warn("forge did not answer", "forge", name, "repository", owner+"/"+repo, "err", err)
+			h.refuse(w, http.StatusBadGateway, fmt.Sprintf("%s at %s did not answer as it should: %v", name, target.Host, err))
+		},
+	}
+	if proxy.Transport == nil {
+		proxy.Transport = forgeTransport
+	}
+	proxy.ServeHTTP(w, r)
+}
+
+func (h *Host) forge(r *http.Request, name string) (Forge, *url.URL, error) {
+	if h.cfg.Forge == nil {
+		return Forge{}, nil, fmt.Errorf("no Gitea %q is connected: `aictl gitea connect URL`", name)
+	}
+	forge, err := h.cfg.Forge(r.Context(), name)
+	if err != nil {
+		return Forge{}, nil, err
+	}
+	target, err := url.Parse(forge.URL)
+	if err != nil || target.Host == "" {
+		return Forge{}, nil, fmt.Errorf("the address of %s cannot be read: connect it again", name)
+	}
+	return forge, target, nil
+}
+
+func userOf(f Forge) string {
+	if f.User == "" {
+		return "aictl"
+	}
+	return f.User
+}
+
+// dotted reports whether a path has an element that leads elsewhere.
+func dotted(parts ...string) bool {
+	for _, p := range parts {
+		for e := range strings.SplitSeq(p, "/") {
+			if e == "." || e == ".." || e == "" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// here is this server as its caller reaches it, and the forge behind it.
+type here struct {
+	ours, auth string
+	theirs     *url.URL
+}
+
+// rewrite makes the addresses in a forge's answer about LFS objects lead through here, so that the caller needs no token
+// of the forge. Addresses of other hosts, such as object stores, are signed by themselves and stay.
+func (a here) rewrite(res *http.Response) error {
+	data, err := io.ReadAll(io.LimitReader(res.Body, maxBatch+1))
+	if err = errors.Join(err, res.Body.Close()); err != nil {
+		return err
+	}
+	if len(data) > maxBatch {
+		return errors.New("its answer about LFS objects is too long")
+	}
+	var doc map[string]any
+	if err := json.Unmarshal(data, &doc); err != nil {
+		return fmt.Errorf("its answer about LFS objects is no JSON: %w", err)
+	}
+	objects, ok := doc["objects"].([]any)
+	if !ok {
+		objects = nil
+	}
+	for _, o := range objects {
+		object, ok := o.(map[string]any)
+		if !ok {
+			continue
+		}
+		actions, ok := object["actions"].(map[string]any)
+		if !ok {
+			continue
+		}
+		for _, v := range actions {
+			if action, ok := v.(map[string]any); ok {
+				a.redirect(action)
+			}
+		}
+	}
+	if data, err = json.Marshal(doc); err != nil {
+		return err
+	}
+	res.Body = io.NopCloser(bytes.NewReader(data))
+	res.ContentLength = int64(len(data))
+	res.Header.Set("Content-Length", strconv.Itoa(len(data)))
+	return nil
+}
+
+func (a here) redirect(action map[string]any) {
+	href, ok := action["href"].(string)
+	if !ok {
+		return
+	}
+	u, err := url.Parse(href)
+	if err != nil {
+		return
+	}
+	rest, below := strings.CutPrefix(u.Path, strings.TrimRight(a.theirs.Path, "/")+"/")
+	if !strings.EqualFold(u.Host, a.theirs.Host) || !below || !strings.Contains(rest, "/info/lfs/") {
+		return
+	}
+	action["href"] = a.ours + rest
+	header := map[string]any{}
+	if old, ok := action["header"].(map[string]any); ok {
+		for k, v := range old {
+			if !strings.EqualFold(k, "Authorization") {
+				header[k] = v
+			}
+		}
+	}
+	if a.auth != "" {
+		header["Authorization"] = a.auth
+	}
+	action["header"] = header
+}
