@@ -137,7 +137,7 @@ func TestFolderWithoutPermission(t *testing.T) {
 
 func TestDiskFullUndoesTheWholeWrite(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "aictl.db")
-	s, err := open(t.Context(), Options{Path: path, Key: testKey}, 60)
+	s, err := open(t.Context(), Options{Path: path, Key: testKey}, 150)
 	ok(t, err)
 	defer func() { ok(t, s.Close()) }()
 	addService(t, s, "ocr")
