@@ -105,7 +105,7 @@ type Exit struct {
 
 // Source is where a service's code comes from.
 type Source struct {
-	Kind   string `json:"kind" enum:"git,gitea,dir" doc:"git: any git URL; gitea: owner/repo on the connected forge; dir: a directory on the server"`
+	Kind   string `json:"kind" enum:"git,gitea,hosted,dir" doc:"git: any git URL; gitea: owner/repo on the connected forge; hosted: the name of a repository that aictl hosts; dir: a directory on the server"`
 	URL    string `json:"url" minLength:"1" doc:"Clone URL, owner/repo, or absolute directory"`
 	Ref    string `json:"ref,omitempty" doc:"Branch, tag or SHA; empty is the default branch"`
 	Subdir string `json:"subdir,omitempty" doc:"Overrides the manifest's subdir"`

@@ -198,9 +198,9 @@ func checkRequest(req *Request) (store.Source, error) {
 		src.Subdir = req.Subdir
 	}
 	switch src.Kind {
-	case SourceGit, SourceGitea, SourceDir:
+	case SourceGit, SourceGitea, SourceDir, SourceHosted:
 	default:
-		return src, fmt.Errorf("%w: its kind is %q, not git, gitea or dir", ErrSource, src.Kind)
+		return src, fmt.Errorf("%w: its kind is %q, not git, gitea, hosted or dir", ErrSource, src.Kind)
 	}
 	if src.URL == "" {
 		return src, fmt.Errorf("%w: it has no address; %s", ErrSource, advice)

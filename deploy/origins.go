@@ -14,6 +14,8 @@ import (
 type Origins struct {
 	Mirrors *gitea.Mirrors
 	Forges  func(ctx context.Context) ([]gitea.Connection, error)
+	// Hosted says where a repository lies that aictl hosts itself; nil: there are none.
+	Hosted func(name string) (dir string, err error)
 }
 
 var _ Sources = (*Origins)(nil)
@@ -53,11 +55,30 @@ func (o *Origins) Open(ctx context.Context, src store.Source) (Repository, error
 		}
 		return origin{m, warnings}, nil
 	}
+	if src.Kind == SourceHosted {
+		return o.openHosted(ctx, src.URL)
+	}
 	at, auth, err := o.locate(ctx, src)
 	if err != nil {
 		return nil, err
 	}
 	m, err := o.Mirrors.Open(ctx, at, auth)
+	if err != nil {
+		return nil, err
+	}
+	return origin{Mirror: m}, nil
+}
+
+// openHosted opens a repository that aictl hosts itself, in place.
+func (o *Origins) openHosted(ctx context.Context, name string) (Repository, error) {
+	if o.Hosted == nil {
+		return nil, fmt.Errorf("%w: %s names a hosted repository, and none are hosted here", ErrSource, name)
+	}
+	dir, err := o.Hosted(name)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrSource, err)
+	}
+	m, err := o.Mirrors.OpenHosted(ctx, dir, name)
 	if err != nil {
 		return nil, err
 	}

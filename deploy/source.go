@@ -18,14 +18,18 @@ const (
 	SourceGit   = "git"
 	SourceGitea = "gitea"
 	SourceDir   = "dir"
+	// SourceHosted is a repository that aictl hosts itself; its address is its bare name.
+	SourceHosted = "hosted"
 )
 
 // advice ends every complaint about a source.
-const advice = "give owner/repo of the connected Gitea, a Git URL (https, ssh, git@host:path, file) or a local directory"
+const advice = "give the name of a hosted repository, owner/repo of the connected Gitea, a Git URL (https, ssh, git@host:path, file) or a local directory"
 
 var (
-	scpLike   = regexp.MustCompile(`^([A-Za-z0-9._-]+@)?([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\]):([^\\]+)$`)
-	ownerRepo = regexp.MustCompile(`^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$`)
+	scpLike = regexp.MustCompile(`^([A-Za-z0-9._-]+@)?([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\]):([^\\]+)$`)
+	// hostedName is a bare word: what else could it be but a repository hosted here.
+	hostedName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
+	ownerRepo  = regexp.MustCompile(`^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$`)
 )
 
 // ParseSource tells what kind of source a text names and which service name it suggests: owner/repo, a URL (https,
@@ -81,6 +85,8 @@ func parseSource(text, home string, abs func(string) (string, error), isDir func
 		return store.Source{Kind: SourceGit, URL: text}, serviceName(text), nil
 	case ownerRepo.MatchString(text) && !strings.Contains(text, ".."):
 		return store.Source{Kind: SourceGitea, URL: strings.TrimSuffix(text, ".git")}, serviceName(text), nil
+	case hostedName.MatchString(text):
+		return store.Source{Kind: SourceHosted, URL: strings.TrimSuffix(text, ".git")}, serviceName(text), nil
 	}
 	return fail("it is no directory, no URL and not of the form owner/repo")
 }

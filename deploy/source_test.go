@@ -40,6 +40,7 @@ func TestParseSource(t *testing.T) {
 		"file:///srv/x.git":                {"git", "file:///srv/x.git", "x"},
 		"./svc":                            {"dir", "/cwd/svc", "svc"},
 		"svc":                              {"dir", "/cwd/svc", "svc"},
+		"Demo.git":                         {"hosted", "Demo", "demo"},
 		"examples/text-classify":           {"dir", "/cwd/examples/text-classify", "text-classify"},
 		"~/code/svc/":                      {"dir", "/home/me/code/svc", "svc"},
 		"/srv/2048":                        {"dir", "/srv/2048", "svc-2048"},
@@ -56,7 +57,7 @@ func TestParseSourceRefuses(t *testing.T) {
 	for text, says := range map[string]string{
 		"":                         "empty",
 		"--name":                   "option",
-		"ocr":                      "no directory, no URL",
+		"ocr!":                     "no directory, no URL",
 		"./nowhere":                "no directory /cwd/nowhere",
 		"a/b/c":                    "not of the form",
 		"a/..":                     "not of the form",

@@ -30,8 +30,8 @@ func (a *app) deployCommand() *cobra.Command {
 		Long: a.t(`Turn a commit into the live release of a service: fetch it, build its environment, start it, wait until it is
 healthy, switch the gateway, stop the old one. If any step fails the old release keeps serving.
 
-SOURCE is owner/repo on the connected Gitea, any Git URL (https, ssh, file), or a directory or repository of
-this machine. The repository may hold an aictl.yaml; see aictl init.
+SOURCE is owner/repo on the connected Gitea, the name of a repository that aictl hosts, any Git URL (https, ssh,
+file), or a directory or repository of this machine. The repository may hold an aictl.yaml; see aictl init.
 
 The command waits for the result. Ctrl-C leaves the deploy going; --wait=false does not wait at all.`),
 		Example: a.examples(

@@ -16,15 +16,19 @@ const (
 	kindGit   = "git"
 	kindGitea = "gitea"
 	kindDir   = "dir"
+
+	kindHosted = "hosted" // by the daemon itself
 )
 
 var (
+	hostedName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
+
 	ownerRepo = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*/[A-Za-z0-9_][A-Za-z0-9_.-]*$`)
 	scpLike   = regexp.MustCompile(`^[A-Za-z0-9_.-]+@[A-Za-z0-9_.-]+:[^:]`)
 )
 
-// readSource tells what kind of source text names: a Git URL, a directory or repository of this machine, or
-// owner/repo on the connected Gitea. What exists here comes before owner/repo.
+// readSource tells what kind of source text names: a Git URL, a directory or repository of this machine,
+// owner/repo on the connected Gitea, or the name of a hosted repository. What exists here comes first.
 func (a *app) readSource(text, ref, subdir string) (api.Source, error) {
 	source := api.Source{Kind: kindGit, URL: text, Ref: ref, Subdir: subdir}
 	if strings.Contains(text, "://") || scpLike.MatchString(text) {
@@ -45,9 +49,12 @@ func (a *app) readSource(text, ref, subdir string) (api.Source, error) {
 	case ownerRepo.MatchString(text) && !strings.HasPrefix(text, "."):
 		source.Kind = kindGitea
 		return source, nil
+	case hostedName.MatchString(text):
+		source.Kind, source.URL = kindHosted, strings.TrimSuffix(text, ".git")
+		return source, nil
 	}
 	return source, fail(exitUsage, a.errorf("there is no source %q", text),
-		a.t("a source is owner/repo on the connected Gitea, a Git URL, or a directory of this machine such as ./my-service"))
+		a.t("a source is the name of a hosted repository, owner/repo on the connected Gitea, a Git URL, or a directory of this machine such as ./my-service"))
 }
 
 func (a *app) localPath(text string) (string, error) {
