@@ -2,81 +2,27 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
+
+	"aictl/bench/rig"
 )
 
 // daemon is the one that is loaded.
-type daemon struct {
-	program, data string
-	cmd           *exec.Cmd
-	ended         chan error
-	gateway, api  string
-	token         string
-}
+type daemon struct{ *rig.Daemon }
 
 // start returns once the daemon answers.
 func start(program, dir string) (*daemon, error) {
-	program, err := filepath.Abs(program)
-	if err != nil {
-		return nil, err
-	}
-	d := &daemon{program: program, data: filepath.Join(dir, "data"), ended: make(chan error, 1)}
-	d.cmd = exec.Command(program, "daemon", "--data-dir", d.data, "--listen", "127.0.0.1:0", "--gateway-listen", "127.0.0.1:0", "--ports", "22001-22099")
-	if err := d.cmd.Start(); err != nil {
-		return nil, err
-	}
-	go func() { d.ended <- d.cmd.Wait() }()
-	for deadline := time.Now().Add(time.Minute); ; {
-		_, err := d.command("status")
-		if err == nil {
-			return d, d.place()
-		}
-		if time.Now().After(deadline) {
-			return nil, errors.Join(fmt.Errorf("the daemon does not answer: %w", err), d.stop())
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
-}
-
-// place reads where the daemon listens.
-func (d *daemon) place() error {
-	var state struct{ API, Gateway string }
-	data, err := os.ReadFile(filepath.Join(d.data, "run", "daemon.json"))
-	if err == nil {
-		err = json.Unmarshal(data, &state)
-	}
-	if err != nil {
-		return err
-	}
-	token, err := os.ReadFile(filepath.Join(d.data, "api.token"))
-	d.api, d.gateway, d.token = bare(state.API), bare(state.Gateway), strings.TrimSpace(string(token))
-	return err
-}
-
-func bare(address string) string {
-	return strings.TrimSuffix(strings.TrimPrefix(address, "http://"), "/")
-}
-
-func (d *daemon) command(args ...string) (string, error) {
-	var out, said bytes.Buffer
-	cmd := exec.Command(d.program, append([]string{"--data-dir", d.data}, args...)...)
-	cmd.Stdout, cmd.Stderr = &out, &said
-	if err := cmd.Run(); err != nil {
-		return "", fmt.Errorf("aictl %s: %w: %s", strings.Join(args, " "), err, said.String())
-	}
-	return out.String(), nil
+	d, err := rig.Start(program, dir, "22001-22099")
+	return &daemon{d}, err
 }
 
 func (d *daemon) deploy() error {
@@ -84,26 +30,13 @@ func (d *daemon) deploy() error {
 	if err != nil {
 		return err
 	}
-	dir := filepath.Join(filepath.Dir(d.data), "soak")
+	dir := filepath.Join(filepath.Dir(d.Data), "soak")
 	manifest := fmt.Sprintf("name: soak\nruntime: command\ncommand: %s instance\n", self)
 	if err := errors.Join(os.MkdirAll(dir, 0o700), os.WriteFile(filepath.Join(dir, "aictl.yaml"), []byte(manifest), 0o600)); err != nil {
 		return err
 	}
-	_, err = d.command("deploy", dir)
+	_, err = d.Command("deploy", dir)
 	return err
-}
-
-// stop ends the daemon and everything it runs.
-func (d *daemon) stop() error {
-	if err := d.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		return err
-	}
-	select {
-	case err := <-d.ended:
-		return err
-	case <-time.After(time.Minute):
-		return errors.Join(errors.New("the daemon did not stop within a minute"), d.cmd.Process.Kill())
-	}
 }
 
 // watch loads the gateway and samples the daemon until length is over.
@@ -134,30 +67,8 @@ func (d *daemon) watch(ctx context.Context, l *load, length, every time.Duration
 	}
 }
 
-// worker is the process of the keeper's that does the work.
-func (d *daemon) worker() (int, error) {
-	keeper := d.cmd.Process.Pid
-	lists, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", keeper)) // by the thread that started them
-	if err != nil {
-		return 0, err
-	}
-	for _, list := range lists {
-		data, err := os.ReadFile(list)
-		if err != nil {
-			continue // the thread has ended
-		}
-		for _, field := range strings.Fields(string(data)) {
-			argv, err := os.ReadFile("/proc/" + field + "/cmdline")
-			if err == nil && strings.Contains(string(argv), "\x00--worker") {
-				return strconv.Atoi(field)
-			}
-		}
-	}
-	return 0, errors.New("the keeper has no daemon")
-}
-
 func (d *daemon) sample() (s sample, err error) {
-	pid, err := d.worker()
+	pid, err := d.Worker()
 	if err != nil {
 		return s, err
 	}
@@ -173,12 +84,12 @@ func (d *daemon) sample() (s sample, err error) {
 	if err != nil {
 		return s, err
 	}
-	wal, err := filepath.Glob(filepath.Join(d.data, "records", "*-wal"))
+	wal, err := filepath.Glob(filepath.Join(d.Data, "records", "*-wal"))
 	if err != nil {
 		return s, err
 	}
 	s = sample{RSS: rss, FDs: int64(len(fds)), Goroutines: goroutines, Worker: pid}
-	for _, path := range append(wal, filepath.Join(d.data, "aictl.db-wal")) {
+	for _, path := range append(wal, filepath.Join(d.Data, "aictl.db-wal")) {
 		if info, err := os.Stat(path); err == nil {
 			s.WAL += info.Size()
 		}
@@ -201,11 +112,11 @@ func residentBytes(pid int) (int64, error) {
 }
 
 func (d *daemon) metric(name string) (int64, error) {
-	req, err := http.NewRequest(http.MethodGet, "http://"+d.api+"/metrics", nil)
+	req, err := http.NewRequest(http.MethodGet, "http://"+d.API+"/metrics", nil)
 	if err != nil {
 		return 0, err
 	}
-	req.Header.Set("Authorization", "Bearer "+d.token)
+	req.Header.Set("Authorization", "Bearer "+d.Token)
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return 0, err
@@ -231,7 +142,7 @@ func (d *daemon) settled() error {
 		}
 	}
 	for range 100 {
-		out, err := d.command("records", "stats", "-o", "json")
+		out, err := d.Command("records", "stats", "-o", "json")
 		if err == nil {
 			err = json.Unmarshal([]byte(out), &doc)
 		}

@@ -57,11 +57,11 @@ func soak(ctx context.Context, program, out string, l *load, length, every time.
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, d.stop()) }()
+	defer func() { err = errors.Join(err, d.Stop()) }()
 	if err := d.deploy(); err != nil {
 		return err
 	}
-	l.gateway = d.gateway
+	l.gateway = d.Gateway
 	samples, err := d.watch(ctx, l, length, every)
 	if err != nil {
 		return err
