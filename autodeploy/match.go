@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"aictl/gitea"
 	"aictl/store"
 )
 
@@ -16,22 +17,37 @@ const (
 	sourceHosted = "hosted"
 )
 
-// concerns reports whether a service was deployed from the repository of a change, by any of its addresses.
-func concerns(c Change, src store.Source) bool {
+// hostedScheme begins the address of a repository that the daemon hosts itself.
+const hostedScheme = "hosted://"
+
+// addressOf is where a service's source leads, "" when changes of it are nothing that is told: a folder, or a Gitea that is not connected.
+func addressOf(src store.Source, forges []gitea.Connection) string {
 	switch src.Kind {
-	case sourceGitea:
-		return !c.Hosted && strings.EqualFold(src.URL, c.Repository)
-	case sourceHosted:
-		return c.Hosted && src.URL == c.Repository
 	case sourceGit:
-		want := canonical(src.URL)
-		return want != "" && slices.ContainsFunc(c.Addresses, func(a string) bool { return canonical(a) == want })
+		return canonical(src.URL)
+	case sourceHosted:
+		return hostedScheme + trimRepo(src.URL)
+	case sourceGitea:
+		if len(forges) > 0 {
+			return canonical(forges[0].Client.URL() + "/" + src.URL)
+		}
 	}
-	return false
+	return ""
 }
 
-// canonical brings the spellings of a clone URL into one: no credentials, no .git, the host in lower case, default ports left out,
-// and git@host:path as the ssh URL it is. "" is no address.
+// concerns reports whether a change is of the repository at an address of addressOf.
+func concerns(c Change, address string) bool {
+	if address == "" {
+		return false
+	}
+	if c.Hosted && address == hostedScheme+trimRepo(c.Repository) {
+		return true
+	}
+	return slices.ContainsFunc(c.Addresses, func(a string) bool { return canonical(a) == address })
+}
+
+// canonical brings the spellings of a clone URL into one: no credentials, no .git, small letters as forges compare them, default ports
+// left out, and git@host:path as the ssh URL it is. "" is no address.
 func canonical(address string) string {
 	address = strings.TrimSpace(address)
 	if path.IsAbs(address) {
@@ -50,16 +66,14 @@ func canonical(address string) string {
 	}
 	scheme := strings.ToLower(u.Scheme)
 	if scheme == "file" {
-		return "file://" + trimRepo(path.Clean(u.Path))
+		return "file://" + trimRepo(path.Clean("/"+u.Path))
 	}
 	host := strings.ToLower(u.Host)
-	for s, port := range map[string]string{"http": ":80", "https": ":443", "ssh": ":22"} {
-		if scheme == s {
-			host = strings.TrimSuffix(host, port)
-		}
+	if port, ok := map[string]string{"http": ":80", "https": ":443", "ssh": ":22"}[scheme]; ok {
+		host = strings.TrimSuffix(host, port)
 	}
 	name := trimRepo(path.Clean("/" + u.Path))
-	if host == "" || name == "/" {
+	if host == "" || name == "/" || name == "" {
 		return ""
 	}
 	return scheme + "://" + host + strings.ToLower(name)
