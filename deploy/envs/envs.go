@@ -42,6 +42,11 @@ type Config struct {
 	NPM    string
 	Index  string // package index for services that name none
 	Logger *slog.Logger
+
+	Tools   string // folder for programs that aictl fetches itself; "" fetches none
+	FetchUV bool   // a missing uv is fetched with pip
+	Wheels  string // folder of the wheels that were imported; "" for none
+	Offline bool   // nothing is asked of a network
 }
 
 // Request is one environment to build. Dir, the folder the service runs in, lies in Root, the release's checkout.
@@ -51,6 +56,15 @@ type Request struct {
 	Manifest configs.Manifest
 	Log      func(line string) // gets the output of every program
 	Mark     string            // names the processes of this build, see Run
+
+	dry bool // only to tell what would be built
+}
+
+// log tells a line of the build.
+func (r Request) log(line string) {
+	if r.Log != nil {
+		r.Log(line)
+	}
 }
 
 // Result is a built environment. Key and Dir are empty when the release needs none.
@@ -69,7 +83,8 @@ type Builder struct {
 	cfg Config
 	log *slog.Logger
 
-	asked answers
+	asked   answers
+	fetched uvFetch
 
 	mu    sync.Mutex
 	locks map[string]chan struct{}
@@ -90,6 +105,8 @@ type recipe struct {
 	what  string // one line for people: "Python 3.11.7, pip, requirements.txt"
 	warn  []string
 	build func(ctx context.Context, dir string) error
+	// prepare, which may be nil, gets what building needs and may change what the build is. It is not called for what is there already.
+	prepare func(ctx context.Context) (what string, err error)
 }
 
 // Build returns the environment for a checkout and builds it unless it is there already. The result is pinned: it
@@ -137,6 +154,11 @@ func (b *Builder) ensure(ctx context.Context, r recipe) (Result, error) {
 		return res, nil
 	}
 	begun := time.Now()
+	if r.prepare != nil {
+		if r.what, err = r.prepare(ctx); err != nil {
+			return Result{}, err
+		}
+	}
 	if err := b.make(ctx, dir, r); err != nil {
 		// Half an environment is of no use, and may be what filled the disk.
 		return Result{}, errors.Join(b.explain(err), os.RemoveAll(dir))

@@ -121,6 +121,9 @@ func (b *Builder) npm(ctx context.Context, req Request, node, npm, dir string, f
 	// npm is a script that looks for node itself.
 	path := filepath.Dir(node) + ":" + os.Getenv("PATH")
 	env := buildEnv(map[string]string{"PATH": path, "npm_config_update_notifier": "false", "npm_config_progress": "false"})
+	if b.cfg.Offline {
+		env = append(env, "npm_config_offline=true")
+	}
 	return Run(ctx, Command{
 		Name: "npm ci", Argv: []string{npm, "ci", "--omit=dev", "--no-audit", "--no-fund"}, Dir: dir, Env: env, Mark: req.Mark, Log: req.Log,
 	})

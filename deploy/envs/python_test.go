@@ -212,7 +212,7 @@ func TestRequirementsRefused(t *testing.T) {
 
 func TestProjectFile(t *testing.T) {
 	t.Parallel()
-	req := request(t, tree(t, map[string]string{"pyproject.toml": "[project]\nname = 'x'\ndependencies = ['a>=1', 'b']\n", "uv.lock": ""}), &output{})
+	req := request(t, tree(t, map[string]string{"pyproject.toml": "[project]\nname = 'x'\ndependencies = ['a>=1', 'b']\n"}), &output{})
 	r, err := readRequirements(req)
 	if err != nil || r.lines != 2 || r.text != "a>=1\nb\n" || len(r.warnings) != 1 {
 		t.Errorf("%+v, %v", r, err)

@@ -13,10 +13,9 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
-
-	"github.com/pelletier/go-toml/v2"
 )
 
 // Bounds on what a requirements file may pull into the key.
@@ -34,26 +33,74 @@ type requirements struct {
 	lines    int      // that ask for something
 	sum      []string // for the content key
 	warnings []string
+	lock     lockFile // asked for its packages once the Python is known
+	locked   *locked  // what it said
 }
 
 func (r requirements) needed() bool { return r.lines > 0 }
 
-// file is the requirements file; one that aictl wrote itself lies in the environment.
-func (r requirements) file(env string) (string, error) {
-	if r.path != "" {
-		return r.path, nil
-	}
-	p := filepath.Join(env, "requirements.txt")
-	return p, os.WriteFile(p, []byte(r.text), 0o644)
+// reqFile is a requirements file and the options that it is installed with.
+type reqFile struct {
+	path string
+	args []string
 }
 
-// readRequirements finds the requirements of a checkout: the manifest's file, requirements.txt, or the dependencies
+// files are the requirements files; those that aictl writes itself lie in the environment.
+func (r requirements) files(env string) ([]reqFile, error) {
+	if r.path != "" {
+		return []reqFile{{path: r.path}}, nil
+	}
+	write := func(name, text string) error { return os.WriteFile(filepath.Join(env, name), []byte(text), 0o644) }
+	if r.locked == nil {
+		return []reqFile{{path: filepath.Join(env, "requirements.txt")}}, write("requirements.txt", r.text)
+	}
+	hashed, rest := r.locked.text()
+	var out []reqFile
+	if hashed != "" {
+		out = append(out, reqFile{filepath.Join(env, "requirements.txt"), []string{"--no-deps", "--require-hashes"}})
+	}
+	if rest != "" {
+		out = append(out, reqFile{filepath.Join(env, "requirements-direct.txt"), []string{"--no-deps"}})
+	}
+	return out, errors.Join(write("requirements.txt", hashed), write("requirements-direct.txt", rest))
+}
+
+// settle asks the lock file, if there is one, for the packages that an interpreter needs.
+func (r *requirements) settle(py interpreter) error {
+	if r.lock == nil {
+		return nil
+	}
+	l, err := settleLock(r.name, r.lock, py)
+	if err != nil {
+		return err
+	}
+	r.locked, r.lines, r.sum = &l, len(l.pins), l.sum()
+	return nil
+}
+
+// Files that requirements are taken from when the manifest names none and there is no requirements.txt, the first one there.
+const (
+	fileUVLock      = "uv.lock"
+	filePoetryLock  = "poetry.lock"
+	filePipfileLock = "Pipfile.lock"
+	fileProject     = "pyproject.toml"
+)
+
+// readRequirements finds the requirements of a checkout: the manifest's file, requirements.txt, a lock file, or the dependencies
 // in pyproject.toml.
 func readRequirements(req Request) (requirements, error) {
 	name := req.Manifest.Python.Requirements
 	given := name != ""
 	if !given {
 		name = "requirements.txt"
+	}
+	if base := filepath.Base(name); slices.Contains([]string{fileUVLock, filePoetryLock, filePipfileLock, fileProject}, base) {
+		dir := filepath.Dir(filepath.Join(req.Dir, name))
+		r, err := readProjectFile(req.Root, dir, base)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("%w: python.requirements: %s does not exist in the repository", ErrBad, name)
+		}
+		return r, err
 	}
 	r := &reqReader{root: req.Root, out: requirements{name: name, path: filepath.Join(req.Dir, name)}}
 	err := r.read(r.out.path)
@@ -65,31 +112,51 @@ func readRequirements(req Request) (requirements, error) {
 	case given:
 		return r.out, fmt.Errorf("%w: python.requirements: %s does not exist in the repository", ErrBad, name)
 	}
-	return fromProject(req.Dir)
-}
-
-// fromProject takes the dependencies of a pyproject.toml; a missing one needs nothing.
-func fromProject(dir string) (requirements, error) {
-	r := requirements{name: "pyproject.toml"}
-	for _, f := range []string{"uv.lock", "poetry.lock", "Pipfile.lock", "environment.yml"} {
-		if isFile(dir, f) {
-			r.warnings = append(r.warnings, f+" is not read; write its packages into a requirements.txt")
+	for _, file := range []string{fileUVLock, filePoetryLock, filePipfileLock, fileProject} {
+		found, err := readProjectFile(req.Root, req.Dir, file)
+		if err == nil || !errors.Is(err, fs.ErrNotExist) {
+			return found, err
 		}
 	}
-	text, err := os.ReadFile(filepath.Join(dir, "pyproject.toml"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return r, nil
+	return requirements{name: fileProject}, refuseConda(req.Dir)
+}
+
+// readProjectFile reads one of the files of a project; fs.ErrNotExist when it is not there.
+func readProjectFile(root, dir, file string) (requirements, error) {
+	r := requirements{name: file}
+	var err error
+	switch file {
+	case fileUVLock:
+		r.lock, err = readUVLock(root, dir)
+	case filePoetryLock:
+		r.lock, err = readPoetryLock(root, dir)
+	case filePipfileLock:
+		r.lock, err = readPipfileLock(root, dir)
+	default:
+		return fromProject(dir)
 	}
-	var p struct {
-		Project struct {
-			Dependencies []string `toml:"dependencies"`
-		} `toml:"project"`
+	return r, err
+}
+
+// fromProject takes the dependencies of a pyproject.toml; fs.ErrNotExist when there is none.
+func fromProject(dir string) (requirements, error) {
+	r := requirements{name: fileProject}
+	if !isFile(dir, fileProject) {
+		return r, fs.ErrNotExist
 	}
-	if err == nil {
-		err = toml.Unmarshal(text, &p)
-	}
+	p, err := readProject(dir)
 	if err != nil {
-		return r, fmt.Errorf("%w: pyproject.toml: %v", ErrBad, err)
+		return r, err
+	}
+	if len(p.Project.Dependencies) == 0 && len(p.Tool.Poetry.Dependencies) > 0 {
+		return r, fmt.Errorf("%w: pyproject.toml has its dependencies in [tool.poetry] and there is no poetry.lock; run `poetry lock` and commit it", ErrBad)
+	}
+	if len(p.Project.Dependencies) == 0 {
+		if err := refuseConda(dir); err != nil {
+			return r, err
+		}
+	} else if slices.ContainsFunc(p.Project.Dependencies, func(d string) bool { return !strings.Contains(d, "==") && !strings.Contains(d, "@") }) {
+		r.warnings = append(r.warnings, "pyproject.toml says no exact versions, so the next build may get others; run `uv lock` or `poetry lock` and commit the lock file")
 	}
 	r.lines = len(p.Project.Dependencies)
 	r.text = strings.Join(p.Project.Dependencies, "\n") + "\n"
@@ -244,7 +311,21 @@ func (c contentHash) sum() string { return hex.EncodeToString(c.h.Sum(nil))[:20]
 type indexes struct {
 	index, wheels string
 	extra         []string
+	links         []string // further folders of wheels
 	listing       []string
+	spread        bool // versions are exact: any index may have them
+}
+
+// add takes up where a lock file says that packages come from. What the manifest says is stronger: a wheelhouse without an index stays the
+// only source.
+func (ix *indexes) add(l locked) {
+	ix.links = append(ix.links, l.links...)
+	if ix.wheels != "" && ix.index == "" && len(ix.extra) == 0 {
+		return
+	}
+	if len(l.registries) > 0 {
+		ix.extra, ix.spread = append(slices.Clone(ix.extra), l.registries...), true
+	}
 }
 
 // indexesOf takes what the manifest names; fallback is the index of a service that names nothing.
@@ -270,13 +351,17 @@ func indexesOf(req Request, fallback string) (indexes, error) {
 
 // args are the options for pip and uv alike. A wheelhouse without an index is the only source.
 func (ix indexes) args() []string {
-	if ix.wheels == "" {
-		return nil
+	var args []string
+	if ix.wheels != "" && ix.index == "" && len(ix.extra) == 0 {
+		args = append(args, "--no-index")
 	}
-	if ix.index == "" && len(ix.extra) == 0 {
-		return []string{"--no-index", "--find-links", ix.wheels}
+	if ix.wheels != "" {
+		args = append(args, "--find-links", ix.wheels)
 	}
-	return []string{"--find-links", ix.wheels}
+	for _, folder := range ix.links {
+		args = append(args, "--find-links", folder)
+	}
+	return args
 }
 
 // sum is everything that decides where packages come from, the machine's settings included.
