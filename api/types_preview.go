@@ -31,5 +31,5 @@ type PreviewEnv struct {
 type PreviewScale struct {
 	Before   int    `json:"before"`
 	After    int    `json:"after"`
-	Strategy string `json:"strategy" enum:"blue-green,recreate"`
+	Strategy string `json:"strategy" enum:"blue-green,recreate,rolling,canary"`
 }

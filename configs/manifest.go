@@ -18,10 +18,13 @@ const (
 // Strategy says how a deploy replaces the live release.
 type Strategy string
 
-// BlueGreen starts the new release beside the old one; Recreate stops the old one first.
+// BlueGreen starts the new release beside the old one; Recreate stops the old one first; Rolling replaces one replica after the
+// other; CanaryDeploy gives the new release a growing part of the requests and judges it by them, see Canary.
 const (
-	BlueGreen Strategy = "blue-green"
-	Recreate  Strategy = "recreate"
+	BlueGreen    Strategy = "blue-green"
+	Recreate     Strategy = "recreate"
+	Rolling      Strategy = "rolling"
+	CanaryDeploy Strategy = "canary"
 )
 
 // Manifest is a service's aictl.yaml with every default filled in.
@@ -41,6 +44,7 @@ type Manifest struct {
 
 	Replicas int               `yaml:"replicas" json:"replicas"`
 	Strategy Strategy          `yaml:"strategy" json:"strategy"`
+	Canary   Canary            `yaml:"canary,omitempty" json:"canary,omitzero"`
 	Groups   []string          `yaml:"groups,omitempty" json:"groups,omitempty"` // names for `aictl restart @group`
 	After    []string          `yaml:"after,omitempty" json:"after,omitempty"`   // services that are started before this one
 	Health   Health            `yaml:"health" json:"health"`

@@ -23,7 +23,7 @@ const (
 var manifestEffects = map[string]ManifestEffect{
 	"runtime": EffectEnvironment, "python.": EffectEnvironment,
 	"replicas": EffectScale,
-	"strategy": EffectDeploy, "hooks.release": EffectDeploy, "name": EffectDeploy, "run_on_deploy": EffectDeploy, "verify.": EffectDeploy, "algorithm.": EffectDeploy, "deploy.": EffectDeploy,
+	"strategy": EffectDeploy, "hooks.release": EffectDeploy, "name": EffectDeploy, "run_on_deploy": EffectDeploy, "verify.": EffectDeploy, "canary.": EffectDeploy, "algorithm.": EffectDeploy, "deploy.": EffectDeploy,
 	"health": EffectPolicy, "health.": EffectPolicy, "restart.": EffectPolicy, "stop.": EffectPolicy, "log.": EffectPolicy,
 	"record.": EffectPolicy, "gateway.": EffectPolicy, "hooks.on": EffectPolicy, "groups": EffectPolicy, "after": EffectPolicy,
 	"resources.memory": EffectPolicy, "resources.cpus": EffectPolicy, "resources.pids": EffectPolicy,

@@ -52,7 +52,7 @@ func ParseManifest(data []byte, file string) (*Manifest, error) {
 	for _, f := range faults {
 		broken[f.Path] = true
 	}
-	for _, f := range slices.Concat(m.faults(), m.zeros(d.lines), m.misplaced(d.lines)) {
+	for _, f := range slices.Concat(m.faults(), m.zeros(d.lines), m.misplaced(d.lines), m.strayCanary(d.lines)) {
 		if broken[f.Path] {
 			continue // its text was not understood; the default stands there
 		}

@@ -30,7 +30,15 @@ var manifestTemplate = template.Must(template.New("aictl.yaml").Funcs(template.F
 {{line "command" .command "python main.py"}}
 subdir: .               # where the service lies in the repository
 replicas: 1             # how many copies run
-strategy: blue-green    # or recreate: stop the old release first, when two do not fit in memory
+strategy: blue-green    # or recreate: stop the old release first, when two do not fit in memory; rolling; canary
+# canary:               # with strategy: canary
+#   steps: [5, 25, 50]  # percent of the requests; then it is live
+#   every: 2m           # a step; up to wait when there are fewer than min_requests
+#   wait: 30m
+#   min_requests: 100
+#   too_few: rollback   # when wait is over; or promote
+#   max_error_rate: 1%  # above the live release's
+#   max_latency: 1.5x   # of the live release's 95th percentile
 # groups: [vision]      # for aictl restart @vision
 # after: [tokenizer]    # services that must be healthy before this one is started
 

@@ -47,7 +47,8 @@ func (m *Manifest) faults() []Fault {
 	c.local("subdir", m.Subdir)
 	m.checkJob(&c)
 	c.between("replicas", m.Replicas, 1, maxReplicas)
-	oneOf(&c, "strategy", m.Strategy, BlueGreen, Recreate)
+	oneOf(&c, "strategy", m.Strategy, BlueGreen, Recreate, Rolling, CanaryDeploy)
+	m.Canary.check(&c)
 	for i, g := range m.Groups {
 		if !nameRE.MatchString(g) {
 			c.fault(fmt.Sprintf("groups[%d]", i), "%q cannot be a group's name: use a-z, 0-9 and -", clip(g))

@@ -241,13 +241,7 @@ func (r *runner) place(ctx context.Context, tree string, res envs.Result) error 
 	if err := os.Rename(tree, dir); err != nil {
 		return err
 	}
-	r.onFailure(func(ctx context.Context) error {
-		err := r.Store.DeleteRelease(ctx, r.dep.Service, id)
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
-			return err // something still runs from it
-		}
-		return os.RemoveAll(dir)
-	})
+	r.forgetOnFailure(id, dir)
 	work := filepath.Join(dir, r.manifest.Subdir)
 	if err := res.Link(work); err != nil {
 		return err
@@ -266,7 +260,19 @@ func (r *runner) place(ctx context.Context, tree string, res envs.Result) error 
 	if err != nil {
 		return err
 	}
+	r.dep.Release = id
 	return r.Store.SetDeployRelease(ctx, r.dep.ID, id)
+}
+
+// forgetOnFailure has a release that does not go live forgotten.
+func (r *runner) forgetOnFailure(id, dir string) {
+	r.onFailure(func(ctx context.Context) error {
+		err := r.Store.DeleteRelease(ctx, r.dep.Service, id)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err // something still runs from it
+		}
+		return os.RemoveAll(dir)
+	})
 }
 
 // hook runs the release hook in the release's folder with the service's environment.

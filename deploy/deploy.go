@@ -42,7 +42,8 @@ const (
 	StepInterface   = "interface"
 	StepVerify      = "verify" // only in a deploy that asks for it
 	StepSwitch      = "switch"
-	StepCanary      = "canary" // instead of the switch, in a deploy that asks for it
+	StepCanary      = "canary"  // instead of the switch, in a deploy that asks for it
+	StepRolling     = "rolling" // before the switch, with that strategy
 	StepDrain       = "drain"
 )
 
@@ -89,6 +90,7 @@ type Fleet interface {
 	// StopLive stops the live instances and returns their ids; StartLive starts them again.
 	StopLive(ctx context.Context, service string) ([]string, error)
 	StartLive(ctx context.Context, service string) error
+	Replacing
 }
 
 // Repository is one source opened for reading.

@@ -47,14 +47,16 @@ type Deps struct {
 	Gate func(ctx context.Context, in GateInput) (detail string, err error)
 	// Canary makes healthy candidates the service's canary, with this percentage of the requests. May be nil: then no deploy can ask for it.
 	Canary func(ctx context.Context, service, release string, ids []string, weight float64, actor string) error
-	Notify func(Event)  // gets every change of state of a deploy and its steps; must not wait. May be nil
-	HTTP   *http.Client // asks instances for their interface
-	Logger *slog.Logger
-	Dirs   Dirs
-	Slots  int
-	Keep   int
-	Limits Limits
-	Now    func() time.Time
+	// Contract keeps what a candidate's interface is and compares it with that of the live release; its error fails the deploy. May be nil.
+	Contract func(ctx context.Context, in ContractInput) (detail string, err error)
+	Notify   func(Event)  // gets every change of state of a deploy and its steps; must not wait. May be nil
+	HTTP     *http.Client // asks instances for their interface
+	Logger   *slog.Logger
+	Dirs     Dirs
+	Slots    int
+	Keep     int
+	Limits   Limits
+	Now      func() time.Time
 }
 
 // Limits bound the steps of a deploy in time; a zero field is its default. Waiting for another deploy does not count.
@@ -138,6 +140,7 @@ type wishes struct {
 	Replicas *int              `json:"replicas,omitempty"`
 	Verify   *Verify           `json:"verify,omitempty"`
 	Canary   *float64          `json:"canary,omitempty"`
+	Resume   bool              `json:"resume,omitempty"` // the row's release is built and serves in part
 }
 
 // wishesOf reads what a deploy was asked for beyond its row.
@@ -288,7 +291,7 @@ func (d *Deployer) enqueue(ctx context.Context, row store.Deploy, w wishes) (sto
 	if err != nil {
 		return row, err
 	}
-	if w.Named || w.Pinned || len(w.Env) > 0 || w.Replicas != nil || w.Verify != nil || w.Canary != nil {
+	if w.Named || w.Pinned || len(w.Env) > 0 || w.Replicas != nil || w.Verify != nil || w.Canary != nil || w.Resume {
 		text, err := json.Marshal(w)
 		if err == nil {
 			err = d.Store.SetSetting(ctx, wishKey(row.ID), string(text), true, row.Actor)

@@ -44,6 +44,8 @@ type fleet struct {
 	calls []string
 	fail  map[string]error                // by method
 	await func(ctx context.Context) error // nil is healthy at once
+	after map[string]int                  // so many calls of a method work before it fails
+	check func()                          // is called before every call
 }
 
 // called notes a call and returns the error it is to have.
@@ -51,6 +53,13 @@ func (f *fleet) called(method string, args ...any) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.calls = append(f.calls, strings.TrimSpace(method+" "+fmt.Sprint(args...)))
+	if f.check != nil {
+		f.check()
+	}
+	if f.after[method] > 0 {
+		f.after[method]--
+		return nil
+	}
 	return f.fail[method]
 }
 
@@ -64,7 +73,25 @@ func (f *fleet) Launch(ctx context.Context, service, release string, n int) ([]s
 	if err := f.called("launch", release, n); err != nil {
 		return nil, err
 	}
-	rows, err := f.st.AddInstances(ctx, service, release, n, false)
+	return f.add(ctx, service, release, n, true)
+}
+
+func (f *fleet) LaunchNew(ctx context.Context, service, release string, n int) ([]store.Instance, error) {
+	if err := f.called("launch", release, n); err != nil {
+		return nil, err
+	}
+	return f.add(ctx, service, release, n, false)
+}
+
+func (f *fleet) add(ctx context.Context, service, release string, n int, adopt bool) ([]store.Instance, error) {
+	rows, err := f.st.Instances(ctx, service, release)
+	rows = slices.DeleteFunc(rows, func(i store.Instance) bool { return i.Purpose != store.PurposeRolling })
+	rows = rows[:min(n, len(rows))]
+	if !adopt {
+		rows = nil
+	}
+	added, aerr := f.st.AddInstances(ctx, service, release, n-len(rows), false)
+	rows, err = append(rows, added...), errors.Join(err, aerr)
 	for i := range rows {
 		rows[i].Port = f.port
 	}
@@ -85,6 +112,49 @@ func (f *fleet) AwaitHealthy(ctx context.Context, ids []string, progress func(st
 	return ctx.Err()
 }
 
+func (f *fleet) Join(ctx context.Context, service string, ids []string) error {
+	if err := f.called("join", ids); err != nil {
+		return err
+	}
+	return f.st.SetPurpose(ctx, service, store.PurposeRolling, slotNumbers(ids)...)
+}
+
+func (f *fleet) Live(ctx context.Context, service string) (ids []string, err error) {
+	all, err := f.st.Instances(ctx, service, "")
+	for _, i := range all {
+		if i.Live {
+			ids = append(ids, i.ID)
+		}
+	}
+	return ids, err
+}
+
+func (f *fleet) Refill(ctx context.Context, service string, n int) error {
+	if err := f.called("refill", n); err != nil {
+		return err
+	}
+	svc, err := f.st.Service(ctx, service)
+	live, lerr := f.Live(ctx, service)
+	if err := errors.Join(err, lerr); err != nil {
+		return err
+	}
+	_, err = f.st.AddInstances(ctx, service, svc.Release, n-len(live), true)
+	return err
+}
+
+// slotNumbers are the slots that ids name.
+func slotNumbers(ids []string) (numbers []int) {
+	for _, id := range ids {
+		_, slot, _ := strings.Cut(id, "/")
+		n, err := strconv.Atoi(slot)
+		if err != nil {
+			panic(err)
+		}
+		numbers = append(numbers, n)
+	}
+	return numbers
+}
+
 func (f *fleet) Switch(ctx context.Context, service, release string, _ []string) ([]store.Instance, error) {
 	if err := f.called("switch", release); err != nil {
 		return nil, err
@@ -97,8 +167,14 @@ func (f *fleet) Switch(ctx context.Context, service, release string, _ []string)
 	if err != nil {
 		return nil, err
 	}
+	var adopted []int
+	for _, i := range all {
+		if i.Purpose == store.PurposeRolling && i.Release == release {
+			adopted = append(adopted, i.Slot)
+		}
+	}
 	old := slices.DeleteFunc(all, func(i store.Instance) bool { return !i.Live })
-	return old, errors.Join(f.st.SetRelease(ctx, service, release, svc.Release), f.st.SetWanted(ctx, service, store.WantedRunning))
+	return old, errors.Join(f.st.SetRelease(ctx, service, release, svc.Release, adopted...), f.st.SetWanted(ctx, service, store.WantedRunning))
 }
 
 func (f *fleet) Retire(ctx context.Context, ids []string) error {

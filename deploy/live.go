@@ -16,7 +16,7 @@ import (
 // lastLines is how much of a failed candidate's log a deploy shows.
 const lastLines = 30
 
-// loadRelease reads the release that a rollback returns to.
+// loadRelease reads the release that a rollback returns to, or that a resumed deploy had built.
 func (r *runner) loadRelease(ctx context.Context) error {
 	rel, err := r.Store.Release(ctx, r.dep.Service, r.dep.Release)
 	if err != nil {
@@ -37,6 +37,9 @@ func (r *runner) loadRelease(ctx context.Context) error {
 		}
 	}
 	r.release = rel
+	if r.want.Resume {
+		r.forgetOnFailure(rel.ID, r.placed)
+	}
 	return nil
 }
 
@@ -51,22 +54,33 @@ func (r *runner) start(ctx context.Context) (string, error) {
 	if err := r.admit(); err != nil {
 		return "", err
 	}
-	if r.started, err = r.Fleet.Launch(ctx, svc.Name, r.release.ID, r.candidates(svc)); err != nil {
+	n, err := r.firstCandidates(ctx, svc)
+	if err != nil {
 		return "", err
 	}
+	r.onFailure(func(ctx context.Context) error { return r.Fleet.Retire(ctx, r.ids) })
+	where, err := r.launch(ctx, r.Fleet.Launch, n)
+	if err == nil && len(r.ids) == 0 {
+		return "no replica is wanted", nil
+	}
+	return where, err
+}
+
+// launch starts n more candidates and says where they are.
+func (r *runner) launch(ctx context.Context, from func(context.Context, string, string, int) ([]store.Instance, error), n int) (string, error) {
+	started, err := from(ctx, r.dep.Service, r.release.ID, n)
+	if err != nil {
+		return "", err
+	}
+	r.started = append(r.started, started...)
 	var where []string
-	for _, i := range r.started {
+	for _, i := range started {
 		r.ids = append(r.ids, i.ID)
 		if i.Port == 0 {
 			where = append(where, i.ID)
 			continue
 		}
 		where = append(where, fmt.Sprintf("%s on port %d", i.ID, i.Port))
-	}
-	ids := r.ids
-	r.onFailure(func(ctx context.Context) error { return r.Fleet.Retire(ctx, ids) })
-	if len(ids) == 0 {
-		return "no replica is wanted", nil
 	}
 	return strings.Join(where, ", "), nil
 }
@@ -87,25 +101,34 @@ func (r *runner) healthLimit() time.Duration {
 
 func (r *runner) health(ctx context.Context) (string, error) {
 	begun := r.Now()
-	err := r.Fleet.AwaitHealthy(ctx, r.ids, r.progress(ctx))
+	err := r.awaitHealthy(ctx, r.ids)
 	if err == nil && r.manifest.Job() {
 		return "succeeded after " + r.Now().Sub(begun).Round(10*time.Millisecond).String(), nil
 	}
 	if err == nil {
 		return "healthy after " + r.Now().Sub(begun).Round(10*time.Millisecond).String(), nil
 	}
-	for _, id := range r.ids {
+	return "", err
+}
+
+// awaitHealthy waits for candidates; when they do not become healthy, the log gets what they wrote last.
+func (r *runner) awaitHealthy(ctx context.Context, ids []string) error {
+	err := r.Fleet.AwaitHealthy(ctx, ids, r.progress(ctx))
+	if err == nil {
+		return nil
+	}
+	for _, id := range ids {
 		lines := r.Lines(id, lastLines)
 		if len(lines) == 0 {
-			r.out.line(StepHealth, id+" wrote nothing")
+			r.out.line(r.step.Name, id+" wrote nothing")
 			continue
 		}
-		r.out.line(StepHealth, "last lines of "+id+":")
+		r.out.line(r.step.Name, "last lines of "+id+":")
 		for _, l := range lines {
-			r.out.line(StepHealth, "  "+l)
+			r.out.line(r.step.Name, "  "+l)
 		}
 	}
-	return "", err
+	return err
 }
 
 // switchOver makes the candidates live. From its beginning the deploy cannot be cancelled.

@@ -12,6 +12,9 @@ type facts struct {
 	Runs     bool         // of a job: the deploy runs it
 	Verify   bool         // the gate is asked for
 	Canary   bool         // it becomes the canary, not the live release
+	Resumed  bool         // the release was built, and a part of it serves, since before the daemon ended
+	Replicas int          // that are wanted
+	Serves   bool         // the live release runs
 }
 
 // planned is a step to take, or to skip with a reason.
@@ -25,7 +28,7 @@ type planned struct {
 func plan(f facts) []planned {
 	var out []planned
 	add := func(name, skip string) { out = append(out, planned{name, skip}) }
-	if f.Kind != KindRollback {
+	if f.Kind != KindRollback && !f.Resumed {
 		add(StepFetch, "")
 		add(StepCheckout, "")
 		add(StepManifest, "")
@@ -39,22 +42,45 @@ func plan(f facts) []planned {
 	add(StepStart, "")
 	add(StepHealth, unless(f.Job == "" || f.Runs, "it runs by its schedule"))
 	noInterface := unless(f.Kind != KindRollback, "checked when it was deployed")
+	if f.Resumed {
+		noInterface = doneBefore
+	}
 	if f.Job != "" {
 		noInterface = "it serves no requests"
 	}
 	add(StepInterface, noInterface)
-	if f.Verify {
+	switch {
+	case f.Verify && f.Resumed:
+		add(StepVerify, doneBefore)
+	case f.Verify:
 		add(StepVerify, unless(f.Job == "", "it serves no requests"))
 	}
 	if f.Canary {
 		add(StepCanary, "")
 		return out
 	}
+	if f.Strategy == configs.Rolling && f.Job == "" {
+		add(StepRolling, f.notRolling())
+	}
 	add(StepSwitch, "")
 	if !inPlace {
 		add(StepDrain, unless(f.Live, "nothing was live"))
 	}
 	return out
+}
+
+// doneBefore is why a deploy that goes on after the daemon's end skips a step.
+const doneBefore = "done before aictl was started anew"
+
+// notRolling says why there is nothing to replace one by one.
+func (f facts) notRolling() string {
+	switch {
+	case !f.Serves:
+		return "nothing is live that runs"
+	case f.Replicas < 2:
+		return "there is one replica"
+	}
+	return ""
 }
 
 func unless(ok bool, reason string) string {

@@ -25,6 +25,13 @@ func TestPlan(t *testing.T) {
 		"verified, recreate": {facts{Kind: KindDeploy, Strategy: configs.Recreate, Live: true, Verify: true}, "fetch checkout manifest environment -hook drain start health interface verify switch"},
 		"verified oneshot":   {facts{Kind: KindDeploy, Job: configs.KindOneshot, Runs: true, Verify: true}, "fetch checkout manifest environment -hook start health -interface -verify switch -drain"},
 		"canary":             {facts{Kind: KindDeploy, Live: true, Canary: true, Verify: true}, "fetch checkout manifest environment -hook start health interface verify canary"},
+		"rolling":            {facts{Kind: KindDeploy, Strategy: configs.Rolling, Live: true, Serves: true, Replicas: 3}, "fetch checkout manifest environment -hook start health interface rolling switch drain"},
+		"rolling, first":     {facts{Kind: KindDeploy, Strategy: configs.Rolling, Replicas: 3}, "fetch checkout manifest environment -hook start health interface -rolling switch -drain"},
+		"rolling, alone":     {facts{Kind: KindDeploy, Strategy: configs.Rolling, Live: true, Serves: true, Replicas: 1}, "fetch checkout manifest environment -hook start health interface -rolling switch drain"},
+		"rolling, stopped":   {facts{Kind: KindDeploy, Strategy: configs.Rolling, Live: true, Replicas: 3}, "fetch checkout manifest environment -hook start health interface -rolling switch drain"},
+		"rolling, resumed":   {facts{Kind: KindDeploy, Strategy: configs.Rolling, Live: true, Serves: true, Replicas: 3, Resumed: true, Verify: true}, "start health -interface -verify rolling switch drain"},
+		"rolling oneshot":    {facts{Kind: KindDeploy, Strategy: configs.Rolling, Job: configs.KindOneshot, Runs: true, Live: true, Serves: true, Replicas: 3}, "fetch checkout manifest environment -hook start health -interface switch drain"},
+		"rolling back":       {facts{Kind: KindRollback, Strategy: configs.Rolling, Live: true, Serves: true, Replicas: 2}, "start health -interface rolling switch drain"},
 		"rollback":           {facts{Kind: KindRollback, Live: true, Hook: true}, "start health -interface switch drain"},
 		"rollback, recreate": {facts{Kind: KindRollback, Strategy: configs.Recreate, Live: true}, "drain start health -interface switch"},
 	} {

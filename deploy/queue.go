@@ -174,6 +174,7 @@ func (d *Deployer) recover(ctx context.Context) error {
 		d.again(ctx, row, w)
 		d.forgetWishes(ctx, row.ID)
 	}
+	d.endPartly(ctx)
 	if err := errors.Join(os.RemoveAll(d.incoming("")), d.Envs.Sweep()); err != nil {
 		d.log.Warn("left-over files of deploys not removed", "err", err)
 	}
@@ -222,7 +223,7 @@ func (d *Deployer) again(ctx context.Context, row store.Deploy, w wishes) {
 		if w.Pinned {
 			next.Commit = row.Commit
 		}
-		if row.Kind == KindRollback {
+		if w.Resume = row.Kind == KindDeploy && d.partly(ctx, row); row.Kind == KindRollback || w.Resume {
 			next.Commit, next.Release = row.Commit, row.Release
 		}
 		_, err = d.enqueue(ctx, next, w)

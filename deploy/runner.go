@@ -30,7 +30,9 @@ type runner struct {
 	started  []store.Instance // candidates with their ports
 	old      []string         // instances that were live before the switch
 	undo     []func(context.Context) error
+	plan     facts // what the steps were planned from
 	slot     bool
+	partly   bool   // candidates get requests already
 	live     bool   // the switch happened
 	pinned   string // key of an environment
 	placed   string // folder of the release, which clean-up must leave alone
@@ -83,12 +85,17 @@ func secretsOf(env map[string]string) []string {
 
 // failed takes everything back and says how the deploy ended.
 func (r *runner) failed(ctx context.Context, err error) (store.DeployState, string, string) {
-	back, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.limits().Drain)
+	back, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.limits().Drain+r.healthLimit())
 	defer cancel()
+	if r.goesOn(ctx) { // the next daemon takes it up where it is
+		return store.DeployInterrupted, r.step.Name, errStopping.Error()
+	}
+	if uerr := r.takeBack(back); uerr != nil { // first what gets requests, then the rest
+		r.undone(uerr)
+	}
 	for _, f := range slices.Backward(r.undo) {
 		if uerr := f(back); uerr != nil {
-			r.log.Error("deploy not taken back", "deploy", r.dep.ID, "err", uerr)
-			r.out.line(r.step.Name, "while taking back: "+uerr.Error())
+			r.undone(uerr)
 		}
 	}
 	reason := r.out.mask(err.Error())
@@ -102,10 +109,21 @@ func (r *runner) failed(ctx context.Context, err error) (store.DeployState, stri
 	return state, r.step.Name, reason
 }
 
+// undone tells that something could not be taken back.
+func (r *runner) undone(err error) {
+	r.log.Error("deploy not taken back", "deploy", r.dep.ID, "err", err)
+	r.out.line(r.step.Name, "while taking back: "+err.Error())
+}
+
+// goesOn reports whether a deploy that the daemon's end interrupts is left as it is: a part of it serves.
+func (r *runner) goesOn(ctx context.Context) bool {
+	return r.partly && ctx.Err() != nil && !errors.Is(context.Cause(ctx), ErrCancelled) && r.dep.Trigger != TriggerRestart
+}
+
 // steps takes one step after the other. What comes after the manifest is planned when it is read.
 func (r *runner) steps(ctx context.Context) error {
 	f := facts{Kind: r.dep.Kind}
-	if f.Kind == KindRollback {
+	if f.Kind == KindRollback || r.want.Resume {
 		if err := r.loadRelease(ctx); err != nil {
 			return r.refuse(ctx, StepStart, err)
 		}
@@ -129,9 +147,12 @@ func (r *runner) facts(ctx context.Context) facts {
 	if r.manifest.Job() {
 		f.Job, f.Runs = r.manifest.Kind, r.runs()
 	}
+	f.Resumed = r.want.Resume
 	if svc, err := r.Store.Service(ctx, r.dep.Service); err == nil {
-		f.Live = svc.Release != ""
+		f.Live, f.Replicas = svc.Release != "", r.replicas(svc)
+		f.Serves = f.Live && svc.Wanted == store.WantedRunning
 	}
+	r.plan = f
 	return f
 }
 
@@ -163,6 +184,8 @@ func (r *runner) action(name string) action {
 		return action{r.verify, r.limits().Verify}
 	case StepCanary:
 		return action{r.becomeCanary, r.limits().Switch}
+	case StepRolling:
+		return action{r.roll, r.rollLimit()}
 	case StepSwitch:
 		return action{r.switchOver, r.limits().Switch}
 	}

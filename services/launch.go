@@ -19,15 +19,28 @@ import (
 const settle = 250 * time.Millisecond
 
 // Launch starts n candidates of a release beside whatever runs. They get no requests until Switch. What could not be
-// started is taken back. Healthy instances of a canary of that release are among them as they are: they need no start.
+// started is taken back. Healthy instances of that release that get requests as a canary or beside the live ones are among them as they
+// are: they need no start.
 func (m *Manager) Launch(ctx context.Context, name, release string, n int) ([]store.Instance, error) {
+	return m.launch(ctx, name, release, n, true)
+}
+
+// LaunchNew is Launch without those that get requests already.
+func (m *Manager) LaunchNew(ctx context.Context, name, release string, n int) ([]store.Instance, error) {
+	return m.launch(ctx, name, release, n, false)
+}
+
+func (m *Manager) launch(ctx context.Context, name, release string, n int, adopt bool) ([]store.Instance, error) {
 	defer m.locks.lock(name)()
 	svc, rel, man, err := m.loadWhole(ctx, name, release)
 	if err != nil {
 		return nil, err
 	}
 	m.remember(svc)
-	adopted := m.adoptable(name, release, n)
+	var adopted []store.Instance
+	if adopt {
+		adopted = m.adoptable(name, release, n)
+	}
 	rows, err := m.allot(ctx, name, release, n-len(adopted), false, !man.Job())
 	if err == nil {
 		err = m.apply(ctx, svc, rel, rows, !man.Job())
@@ -292,17 +305,20 @@ func (m *Manager) setLive(ctx context.Context, name, release string, adopted []i
 	return m.Store.SetWanted(ctx, name, store.WantedRunning)
 }
 
-// adopted are the slots of those of some instances that have been a canary's.
+// adopted are the slots of those of some instances that got requests before they were live.
 func (m *Manager) adopted(ids []string) (slots []int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, id := range ids {
-		if i, ok := m.instances[id]; ok && i.Purpose == store.PurposeCanary {
+		if i, ok := m.instances[id]; ok && (i.Purpose == store.PurposeCanary || i.Purpose == store.PurposeRolling) {
 			slots = append(slots, i.Slot)
 		}
 	}
 	return slots
 }
+
+// mortal are the purposes of instances that a deploy may end.
+var mortal = []store.Purpose{store.PurposeNone, store.PurposeCandidate, store.PurposeRolling}
 
 // Retire ends instances: drained, stopped, forgotten, in parallel. Those of a canary or a shadow stay: a deploy that was
 // to make them live and failed does not end them.
@@ -310,7 +326,7 @@ func (m *Manager) Retire(ctx context.Context, ids []string) error {
 	var rows []store.Instance
 	m.mu.Lock()
 	for _, id := range ids {
-		if i, ok := m.instances[id]; !ok || i.Purpose == store.PurposeNone || i.Purpose == store.PurposeCandidate {
+		if i, ok := m.instances[id]; !ok || slices.Contains(mortal, i.Purpose) {
 			rows = append(rows, store.Instance{ID: id})
 		}
 	}

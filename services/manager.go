@@ -145,8 +145,8 @@ type instance struct {
 	stored  <-chan struct{}   // closed once that is stored
 }
 
-// serves reports whether the gateway may send requests to i.
-func (i *instance) serves() bool { return i.Live && i.up() }
+// serves reports whether the gateway may send requests to i as to any live instance.
+func (i *instance) serves() bool { return (i.Live || i.Purpose == store.PurposeRolling) && i.up() }
 
 // up reports whether i could take requests.
 func (i *instance) up() bool {

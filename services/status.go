@@ -138,7 +138,7 @@ func (m *Manager) view(svc store.Service) View {
 		if i.status.PID != 0 && !i.status.StartedAt.IsZero() {
 			iv.Uptime = time.Since(i.status.StartedAt)
 		}
-		if i.Live && s.serving() && i.serves() {
+		if s.serving() && i.serves() {
 			v.Ready++
 		}
 		if i.Live && (v.Health == "" || iv.Health != string(health.Healthy)) {

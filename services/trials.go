@@ -42,6 +42,8 @@ func (t trials) keeps(row store.Instance) bool {
 		return t.canaries[row.Service].Release == row.Release
 	case store.PurposeShadow:
 		return t.shadows[row.Service].Release == row.Release
+	case store.PurposeRolling:
+		return true // they serve in place of live ones until the deployer has put those back
 	}
 	return false
 }
@@ -103,7 +105,7 @@ func (m *Manager) trialIDs(name string, purposes ...store.Purpose) []string {
 }
 
 // lasting are the purposes of instances that outlive the daemon.
-var lasting = []store.Purpose{store.PurposeCanary, store.PurposeShadow}
+var lasting = []store.Purpose{store.PurposeCanary, store.PurposeShadow, store.PurposeRolling}
 
 // trialRows are the instances of a service's canary and shadow, as they are stored.
 func (m *Manager) trialRows(name string) []store.Instance {
@@ -132,12 +134,14 @@ func (m *Manager) trialSpecs(name string) []procs.Spec {
 	return ofTrials(m, name, lasting, func(i *instance) procs.Spec { return i.spec })
 }
 
-// adoptable are up to n instances of a service's canary that can become live as they are. Called with the service's lock held.
+// adoptable are up to n instances of a release that get requests without being live, and can become so as they are. Called with the service's
+// lock held.
 func (m *Manager) adoptable(name, release string, n int) (rows []store.Instance) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, i := range m.entry(name).slots {
-		if len(rows) < n && i.Purpose == store.PurposeCanary && i.Instance.Release == release && i.up() && i.failed(0) == "" {
+		partly := i.Purpose == store.PurposeCanary || i.Purpose == store.PurposeRolling
+		if len(rows) < n && partly && i.Instance.Release == release && i.up() && i.failed(0) == "" {
 			rows = append(rows, i.Instance)
 		}
 	}
@@ -152,7 +156,7 @@ func (m *Manager) endTrials(s *service, live string) []store.Instance {
 	} else {
 		m.tellCanaryEnd(s, EventCanaryEnded, live+" became live")
 	}
-	old := m.release(s, store.PurposeCanary, "")
+	old := append(m.release(s, store.PurposeCanary, ""), m.release(s, store.PurposeRolling, "")...)
 	if s.shadow != nil && s.shadow.Target == s.shadow.Service && s.shadow.Release == live {
 		m.tellShadowEnd(s, "it is the live release now")
 	}

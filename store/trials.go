@@ -19,6 +19,7 @@ const (
 	PurposeCandidate Purpose = "candidate" // ends with the daemon
 	PurposeCanary    Purpose = "canary"
 	PurposeShadow    Purpose = "shadow"
+	PurposeRolling   Purpose = "rolling" // takes part in the requests beside the live ones, while a deploy replaces them one by one
 )
 
 // Canary sends a part of a service's requests to another release than the live one.
@@ -61,7 +62,7 @@ const (
 	endOwnShadow   = `DELETE FROM shadows WHERE service = ? AND target = service AND release = ?`
 	setPurpose     = `UPDATE instances SET purpose = ? WHERE service = ? AND slot = ?`
 	clearPurpose   = `UPDATE instances SET purpose = '' WHERE service = ? AND purpose = ?`
-	clearForSwitch = `UPDATE instances SET purpose = '' WHERE service = ?1 AND (purpose = 'canary' OR purpose = 'shadow' AND release = ?2)`
+	clearForSwitch = `UPDATE instances SET purpose = '' WHERE service = ?1 AND (purpose IN ('canary', 'rolling') OR purpose = 'shadow' AND release = ?2)`
 	setSlotLive    = `UPDATE instances SET live = 1 WHERE service = ? AND slot = ?`
 )
 
@@ -88,6 +89,12 @@ func (s *Store) SetShadow(ctx context.Context, v Shadow, slots ...int) error {
 		return assign(ctx, tx, v.Service, PurposeShadow, slots)
 	})
 	return wrap(err, "set shadow of %s", v.Service)
+}
+
+// SetPurpose says what slots of a service that are not live are for.
+func (s *Store) SetPurpose(ctx context.Context, service string, p Purpose, slots ...int) error {
+	err := s.write(ctx, func(tx *sql.Tx) error { return assign(ctx, tx, service, p, slots) })
+	return wrap(err, "set what instances of %s are for", service)
 }
 
 func foreign(err error) error {
