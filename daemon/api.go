@@ -57,6 +57,7 @@ func (d *Daemon) wireAPI(lines instanceLogs) error {
 		Forges:    d.forges,
 		Info:      &info{d: d, started: time.Now().UTC()},
 		Token:     token,
+		Webhooks:  d.pushes,
 		Kinds: []api.Kind{
 			{Err: errSettings, Status: http.StatusUnprocessableEntity, Code: api.CodeInvalid},
 			{Err: ports.ErrExhausted, Status: http.StatusServiceUnavailable, Code: api.CodePortsExhausted},

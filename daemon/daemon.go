@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"aictl/api"
+	"aictl/autodeploy"
 	"aictl/configs"
 	"aictl/deploy"
 	"aictl/deploy/envs"
@@ -21,6 +22,7 @@ import (
 	"aictl/procs"
 	"aictl/recorder"
 	"aictl/recorder/intents"
+	"aictl/registry"
 	"aictl/replay"
 	"aictl/services"
 	"aictl/sinks"
@@ -56,6 +58,7 @@ type Daemon struct {
 	deployer *deploy.Deployer
 	replays  *replay.Engine
 	verifier verifier
+	registry *registry.Registry
 	deploys  *deployNews
 	api      *api.Server
 	ports    *ports.Allocator
@@ -63,6 +66,7 @@ type Daemon struct {
 	sinks    *sinks.Sinks
 	keys     *keyring
 	forges   *forges.Book
+	pushes   *autodeploy.Engine
 	apiTLS   *certificate  // nil: plain HTTP
 	tls      *certificate  // of the gateway; likewise
 	sweepNow chan struct{} // the retention has changed
@@ -134,14 +138,16 @@ func (d *Daemon) wire() error {
 	d.replays = d.newReplays()
 	d.forges = d.newForges()
 	d.verifier = verifier{d.replays, d.dir.Logs()}
+	d.registry = registry.New(d.store, &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}, d.log)
 	d.deployer = deploy.New(deploy.Deps{
-		Gate:  d.verifier.verify,
+		Gate:  d.verifier.verify, Contract: contracts{d.registry}.check,
 		Store: d.store, Fleet: d.services, Canary: d.services.DeployedCanary, Notify: d.deploys.notify, Order: d.services.CheckOrder, Enforce: services.Enforce, Lines: d.lastLines, HTTP: &http.Client{Timeout: 10 * time.Second}, Logger: d.log,
 		Sources: &deploy.Origins{Mirrors: gitea.NewMirrors(d.dir.Repos(), d.log), Forges: d.forges.List},
 		Envs:    envs.New(envs.Config{Root: d.dir.Envs(), UV: uvProgram(s.Deploy.UV), Python: s.Deploy.Python, Node: s.Deploy.Node, Index: s.Deploy.PipIndex, Logger: d.log}),
 		Dirs:    deploy.Dirs{Releases: d.dir.Releases(), Envs: d.dir.Envs(), Logs: d.dir.Logs()},
 		Slots:   s.Deploy.BuildSlots, Keep: s.Deploy.KeepReleases, Limits: deploy.StepLimits(time.Duration(s.Deploy.StepTimeout)),
 	})
+	d.pushes = d.newAutodeploy()
 	d.trust(s)
 	d.sinks = d.newSinks()
 	return d.wireAPI(lines)
@@ -195,6 +201,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	telling.start("deploy events", d.deploys.run)
 	deploying := run.stage()
 	deploying.start("deploys", d.deployer.Run)
+	deploying.start("pushes", d.pushes.Run)
 	deploying.start("api", d.serveAPI)
 	deploying.start("retention", d.retain)
 	deploying.start("sinks", d.sinks.Run)
