@@ -25,6 +25,8 @@ type Auth struct {
 	SSHKey     string // a private key file
 	Passphrase string // of SSHKey
 	KnownHosts string // a known_hosts file; "" is ~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts
+	Scope      string // the beginning of the addresses that Token may be sent to; "" is the repository's host
+	Anonymous  bool   // nothing is sent, and nothing is looked for
 }
 
 // sshDialTimeout bounds the connection to an SSH server, which go-git does not cancel.

@@ -1,7 +1,6 @@
 package gitea
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -16,33 +15,62 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/filemode"
 	"github.com/go-git/go-git/v5/plumbing/object"
 	"github.com/go-git/go-git/v5/storage/filesystem"
+
+	"aictl/gitea/lfs"
 )
 
-// lfsPointer begins every file that Git LFS keeps elsewhere; pointers are never larger than lfsMax bytes.
+// Trees beyond these are taken for malicious ones: a few hundred objects can be made to unfold to more files than any disk
+// has room for. Files are written so many at a time.
 const (
-	lfsPointer = "version https://git-lfs.github.com/spec/"
-	lfsMax     = 1024
+	maxDepth   = 256
+	maxEntries = 2_000_000
+	fileBatch  = 20_000
 )
 
-// A tree deeper than this is taken for a malicious one.
-const maxDepth = 256
+// maxLink bounds the target of a symbolic link, in bytes.
+const maxLink = 4096
 
-// checkout writes one tree.
+// checkout writes one tree; a submodule's tree has one of its own.
 type checkout struct {
 	ctx      context.Context
+	m        *Mirror
 	s        *filesystem.Storage
+	blobs    blobReader
 	root     *os.Root
-	progress func(string)
-	files    int
-	bytes    int64
+	tally    *tally
+	waiting  []pending // files whose content is still to be written
 	links    []string
-	pointers []string
-	modules  []string
+	pointers []pointerFile
+	odd      []string // files that begin as pointers and are none
+	modules  []module
 }
 
-// Checkout writes the exact tree of a commit into dir, which must not exist: modes and symbolic links are kept, there
-// is no .git. The tree is written beside dir and renamed, so dir is whole or missing. Submodules, LFS pointers and
-// links that leave the tree are refused with their names. progress may be nil.
+// tally is what a whole checkout has written, submodules and all.
+type tally struct {
+	commit   string // of the outermost repository
+	entries  int
+	files    int
+	bytes    int64
+	modules  int
+	pointers []lfs.Pointer
+	chain    []string // the repositories that lead to the one being written
+	progress func(string)
+}
+
+type pending struct {
+	name string
+	hash plumbing.Hash
+	mode filemode.FileMode
+}
+
+type pointerFile struct {
+	name string
+	lfs.Pointer
+}
+
+// Checkout writes the exact tree of a commit into dir, which must not exist: modes and symbolic links are kept, submodules
+// and the content of LFS pointers are fetched, there is no .git. The tree is written beside dir and renamed, so dir is whole
+// or missing. What cannot be fetched, and links that leave the tree, are refused with their names. progress may be nil.
 func (m *Mirror) Checkout(ctx context.Context, sha, dir string, progress func(string)) (err error) {
 	if progress == nil {
 		progress = func(string) {}
@@ -71,37 +99,73 @@ func (m *Mirror) Checkout(ctx context.Context, sha, dir string, progress func(st
 	return m.onDisk(dir, os.Rename(tmp, dir))
 }
 
+// told are errors that say already what is wrong with which repository.
+var told = []error{ErrRefused, ErrNoSpace, ErrAuth, ErrUnreachable, ErrNotRepository, ErrUnknownRef, ErrEmpty}
+
 // onDisk says where the disk is full; other errors pass.
 func (m *Mirror) onDisk(dir string, err error) error {
-	switch {
-	case err == nil || errors.Is(err, ErrRefused) || errors.Is(err, ErrNoSpace):
-		return err
-	case IsNoSpace(err):
+	if err == nil {
+		return nil
+	}
+	for _, kind := range told {
+		if errors.Is(err, kind) {
+			return err
+		}
+	}
+	if IsNoSpace(err) {
 		return fmt.Errorf("check out %s: %w on %s; free some or move the data directory", m.shown, ErrNoSpace, filepath.Dir(dir))
 	}
 	return m.classify("check out", err)
 }
 
 func (m *Mirror) write(ctx context.Context, sha, dir string, progress func(string)) error {
-	s := m.storage()
-	commit, err := object.GetCommit(s, plumbing.NewHash(sha))
-	if err != nil {
-		return fmt.Errorf("commit %s: %w", sha, err)
-	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return err
 	}
 	defer root.Close()
-	c := &checkout{ctx: ctx, s: s, root: root, progress: progress}
+	all := &tally{commit: sha, chain: []string{m.url}, progress: progress}
+	if err := m.writeTree(ctx, sha, root, all); err != nil {
+		return err
+	}
+	progress(all.said())
+	return ctx.Err()
+}
+
+func (t *tally) said() string { return fmt.Sprintf("%d files, %s", t.files, size(t.bytes)) }
+
+// writeTree writes a commit's tree with all that belongs to it.
+func (m *Mirror) writeTree(ctx context.Context, sha string, root *os.Root, all *tally) error {
+	s := m.storage()
+	commit, err := object.GetCommit(s, plumbing.NewHash(sha))
+	if err != nil {
+		return fmt.Errorf("commit %s: %w", sha, err)
+	}
+	c := &checkout{ctx: ctx, m: m, s: s, blobs: m.blobs(s), root: root, tally: all}
 	if err := c.tree(commit.TreeHash, "", 0); err != nil {
 		return err
 	}
-	if err := c.verify(); err != nil {
+	if err := c.flush(); err != nil {
+		return err
+	}
+	if err := c.whole(); err != nil {
 		return fmt.Errorf("check out %s of %s: %w", sha[:min(8, len(sha))], m.shown, err)
 	}
-	progress(fmt.Sprintf("%d files, %s", c.files, size(c.bytes)))
-	return ctx.Err()
+	return nil
+}
+
+// whole fetches what the tree only names. Links are followed only then: all that they may pass through exists.
+func (c *checkout) whole() error {
+	if len(c.odd) > 0 {
+		return fmt.Errorf("%w: %d files begin as Git LFS pointers and are not (%s); commit them anew", ErrRefused, len(c.odd), several(c.odd))
+	}
+	if err := c.fetchModules(); err != nil {
+		return err
+	}
+	if err := c.verifyLinks(); err != nil {
+		return err
+	}
+	return c.fillPointers()
 }
 
 func (c *checkout) tree(h plumbing.Hash, at string, depth int) error {
@@ -115,93 +179,100 @@ func (c *checkout) tree(h plumbing.Hash, at string, depth int) error {
 	if err != nil {
 		return err
 	}
+	if c.tally.entries += len(tree.Entries); c.tally.entries > maxEntries {
+		return fmt.Errorf("%w: it has more than %d files", ErrRefused, maxEntries)
+	}
 	for _, e := range tree.Entries {
+		name := path.Join(at, e.Name)
 		if !safeName(e.Name) {
-			return fmt.Errorf("%w: %q is not a name that may be written", ErrRefused, path.Join(at, e.Name))
+			return fmt.Errorf("%w: %q is not a name that may be written", ErrRefused, name)
 		}
-		if err := c.entry(e, path.Join(at, e.Name), depth); err != nil {
-			return err
+		switch e.Mode {
+		case filemode.Dir:
+			if err := c.root.Mkdir(name, 0o755); err != nil {
+				return err
+			}
+			if err := c.tree(e.Hash, name, depth+1); err != nil {
+				return err
+			}
+		case filemode.Submodule:
+			c.modules = append(c.modules, module{path: name, sha: e.Hash.String()})
+		default:
+			c.waiting = append(c.waiting, pending{name, e.Hash, e.Mode})
 		}
+	}
+	if len(c.waiting) >= fileBatch {
+		return c.flush()
 	}
 	return nil
 }
 
-func (c *checkout) entry(e object.TreeEntry, name string, depth int) error {
-	switch e.Mode {
-	case filemode.Dir:
-		if err := c.root.Mkdir(name, 0o755); err != nil {
-			return err
-		}
-		return c.tree(e.Hash, name, depth+1)
-	case filemode.Submodule:
-		c.modules = append(c.modules, name)
-		return nil
-	case filemode.Symlink:
-		return c.link(e.Hash, name)
-	case filemode.Executable:
-		return c.file(e.Hash, name, 0o755)
+// flush writes the files that wait.
+func (c *checkout) flush() error {
+	hashes := make([]plumbing.Hash, len(c.waiting))
+	for i, p := range c.waiting {
+		hashes[i] = p.hash
 	}
-	return c.file(e.Hash, name, 0o644)
+	buf := make([]byte, catBuffer)
+	err := c.blobs(c.ctx, hashes, func(i int, n int64, r io.Reader) error {
+		p := c.waiting[i]
+		switch p.mode {
+		case filemode.Symlink:
+			return c.link(p.name, r)
+		case filemode.Executable:
+			return c.file(p.name, n, r, 0o755, buf)
+		}
+		return c.file(p.name, n, r, 0o644, buf)
+	})
+	c.waiting = c.waiting[:0]
+	return err
 }
 
-func (c *checkout) file(h plumbing.Hash, name string, mode os.FileMode) error {
-	blob, err := object.GetBlob(c.s, h)
-	if err != nil {
+func (c *checkout) file(name string, n int64, r io.Reader, mode os.FileMode, buf []byte) error {
+	if err := c.ctx.Err(); err != nil {
 		return err
 	}
-	r, err := blob.Reader()
-	if err != nil {
-		return err
+	if n < lfs.MaxPointer {
+		text, err := io.ReadAll(r)
+		if err != nil {
+			return err
+		}
+		c.notePointer(name, text)
+		r = strings.NewReader(string(text))
 	}
-	defer r.Close()
 	f, err := c.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
 		return err
 	}
-	head := new(bytes.Buffer)
-	src := io.Reader(&endable{c.ctx, r})
-	if blob.Size <= lfsMax {
-		src = io.TeeReader(src, head)
-	}
-	n, err := io.Copy(f, src)
+	got, err := io.CopyBuffer(struct{ io.Writer }{f}, struct{ io.Reader }{&endable{c.ctx, r}}, buf)
 	if err = errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	if strings.HasPrefix(head.String(), lfsPointer) {
-		c.pointers = append(c.pointers, name)
+	if got != n {
+		return fmt.Errorf("write %s: %w", name, io.ErrUnexpectedEOF)
 	}
-	c.files++
-	c.bytes += n
-	if c.files%500 == 0 {
-		c.progress(fmt.Sprintf("%d files, %s", c.files, size(c.bytes)))
+	c.tally.files++
+	c.tally.bytes += n
+	if c.tally.files%500 == 0 {
+		c.tally.progress(c.tally.said())
 	}
 	return nil
 }
 
-func (c *checkout) link(h plumbing.Hash, name string) error {
-	blob, err := object.GetBlob(c.s, h)
+func (c *checkout) link(name string, r io.Reader) error {
+	target, err := io.ReadAll(io.LimitReader(r, maxLink+1))
 	if err != nil {
 		return err
 	}
-	r, err := blob.Reader()
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	target, err := io.ReadAll(io.LimitReader(r, 4097))
-	if err != nil {
-		return err
-	}
-	if path.IsAbs(string(target)) || len(target) > 4096 || len(target) == 0 {
+	if path.IsAbs(string(target)) || len(target) > maxLink || len(target) == 0 {
 		return fmt.Errorf("%w: the link %s leaves the repository (%.100s)", ErrRefused, name, target)
 	}
 	c.links = append(c.links, name)
-	c.files++
+	c.tally.files++
 	return c.root.Symlink(string(target), name)
 }
 
-// verify refuses what cannot run. Links are followed only now that everything they may pass through exists.
-func (c *checkout) verify() error {
+func (c *checkout) verifyLinks() error {
 	for _, name := range c.links {
 		_, err := c.root.Stat(name)
 		if err == nil || errors.Is(err, fs.ErrNotExist) && c.leadsInside(name) {
@@ -211,14 +282,6 @@ func (c *checkout) verify() error {
 			return c.ctx.Err()
 		}
 		return fmt.Errorf("%w: the link %s leaves the repository or leads nowhere", ErrRefused, name)
-	}
-	if len(c.modules) > 0 {
-		return fmt.Errorf("%w: it has submodules (%s), which are not fetched; copy the files into the repository or install them as packages",
-			ErrRefused, several(c.modules))
-	}
-	if len(c.pointers) > 0 {
-		return fmt.Errorf("%w: %d files are Git LFS pointers without their content (%s); LFS is not fetched yet, so commit the files themselves or load them at start",
-			ErrRefused, len(c.pointers), several(c.pointers))
 	}
 	return nil
 }

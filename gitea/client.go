@@ -74,7 +74,7 @@ func NewClient(cfg ClientConfig) (*Client, error) {
 func (c *Client) URL() string { return c.base.String() }
 
 // Auth are the credentials for the repositories of this Gitea.
-func (c *Client) Auth() Auth { return Auth{Token: c.token} }
+func (c *Client) Auth() Auth { return Auth{Token: c.token, Scope: c.base.String() + "/"} }
 
 // Owns reports whether a clone URL leads to this Gitea, so that its token may be sent there.
 func (c *Client) Owns(raw string) bool {

@@ -32,8 +32,7 @@ type MirrorConfig struct {
 	Auth   Auth
 	Logger *slog.Logger
 
-	git   *program
-	stall time.Duration
+	all *Mirrors // it is one of; nil stands alone
 }
 
 // Mirror is a full bare copy of one repository. Its methods are safe for concurrent use; fetches take turns.
@@ -45,6 +44,7 @@ type Mirror struct {
 	auth   Auth
 	frozen bool     // a snapshot: there is nothing to fetch from
 	git    *program // nil is go-git alone
+	all    *Mirrors // where submodules' mirrors and LFS objects are; nil has neither
 	stall  time.Duration
 	log    *slog.Logger
 	turn   chan struct{} // holds one token: whoever has it may write
@@ -62,7 +62,10 @@ func OpenMirror(ctx context.Context, cfg MirrorConfig) (*Mirror, error) {
 }
 
 func openMirror(ctx context.Context, cfg MirrorConfig) (*Mirror, error) {
-	m := &Mirror{dir: cfg.Dir, url: cfg.URL, auth: cfg.Auth, git: cfg.git, stall: cmp.Or(cfg.stall, defaultStall), log: cfg.Logger, turn: make(chan struct{}, 1)}
+	m := &Mirror{dir: cfg.Dir, url: cfg.URL, auth: cfg.Auth, stall: defaultStall, all: cfg.all, log: cfg.Logger, turn: make(chan struct{}, 1)}
+	if cfg.all != nil {
+		m.git, m.stall = cfg.all.program(), cmp.Or(cfg.all.stall, defaultStall)
+	}
 	if m.log == nil {
 		m.log = slog.New(slog.DiscardHandler)
 	}
@@ -95,8 +98,11 @@ func (m *Mirror) takeCredentials() {
 		u.User = nil
 		m.url = u.String()
 	}
-	if m.auth.Token == "" {
+	if m.auth.Token == "" && !m.auth.Anonymous {
 		m.auth.User, m.auth.Token = Netrc("", u.Hostname())
+	}
+	if m.auth.Scope == "" {
+		m.auth.Scope = u.Scheme + "://" + u.Host + "/"
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"aictl/gitea/lfs"
 )
 
 // Mirrors are all mirrors below one folder: one per repository, shared by the services deployed from it.
@@ -16,6 +18,7 @@ type Mirrors struct {
 	dir   string
 	log   *slog.Logger
 	stall time.Duration // without a byte, after which a server is given up; 0 is a minute
+	lfs   *lfs.Store    // nil refuses LFS pointers
 
 	mu      sync.Mutex
 	open    map[string]*Mirror
@@ -41,6 +44,14 @@ func (ms *Mirrors) SetProgram(name string, environ ...string) {
 	ms.name, ms.environ, ms.git, ms.sought = name, environ, nil, false
 }
 
+// SetLFS keeps the content of LFS pointers below dir. Without it pointers are refused.
+func (ms *Mirrors) SetLFS(dir string) *lfs.Store {
+	ms.mu.Lock()
+	defer ms.mu.Unlock()
+	ms.lfs = lfs.OpenStore(dir)
+	return ms.lfs
+}
+
 // program finds the git program once.
 func (ms *Mirrors) program() *program {
 	if !ms.sought && ms.name != "" {
@@ -57,8 +68,12 @@ func (ms *Mirrors) program() *program {
 func (ms *Mirrors) Open(ctx context.Context, url string, auth Auth) (*Mirror, error) {
 	ms.mu.Lock()
 	defer ms.mu.Unlock()
-	dir := ms.place(url)
-	m, err := openMirror(ctx, MirrorConfig{Dir: dir, URL: url, Auth: auth, Logger: ms.log, git: ms.program(), stall: ms.stall})
+	name := url
+	if auth.Anonymous {
+		name += "#anonymous" // what others may read with credentials is not handed out to those without
+	}
+	dir := ms.place(name)
+	m, err := openMirror(ctx, MirrorConfig{Dir: dir, URL: url, Auth: auth, Logger: ms.log, all: ms})
 	if err != nil {
 		return nil, err
 	}

@@ -62,7 +62,7 @@ func (ms *Mirrors) openSnapshot(ctx context.Context, dir, name string) (*Mirror,
 	if m, ok := ms.open[at]; ok && m.frozen {
 		return m, nil
 	}
-	m := &Mirror{dir: at, url: dir, shown: dir, local: dir, frozen: true, log: ms.log, turn: make(chan struct{}, 1)}
+	m := &Mirror{dir: at, url: dir, shown: dir, local: dir, frozen: true, git: ms.program(), all: ms, log: ms.log, turn: make(chan struct{}, 1)}
 	if err := errors.Join(ctx.Err(), m.init()); err != nil {
 		return nil, err
 	}
