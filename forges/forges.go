@@ -28,6 +28,7 @@ var (
 // Kept is where connections are stored; *store.Store is one.
 type Kept interface {
 	Forges(ctx context.Context) ([]store.Forge, error)
+	Forge(ctx context.Context, name string) (store.Forge, error)
 	SaveForge(ctx context.Context, f store.Forge, actor string) (store.Forge, error)
 	RemoveForge(ctx context.Context, name, actor string) error
 	ForgeHistory(ctx context.Context, name string, before int64, n int) ([]store.ForgeChange, error)

@@ -40,7 +40,7 @@ type Checkup struct {
 	Login   string
 	Admin   bool
 	Scopes  []Grant
-	Owner   string // the kind of the owner that was asked for
+	Kind    string // of the owner that was asked for
 }
 
 // Missing are the scopes that the token lacks.
@@ -62,7 +62,7 @@ var probes = []probe{
 	{"read:repository", "list, clone and deploy repositories", http.MethodGet, "/repos/search?limit=1"},
 	{"write:repository", "create webhooks, report commit statuses, push and upload", http.MethodPost, "/repos/-/-/hooks"},
 	{"write:user", "create repositories of the token's user", http.MethodPost, "/user/repos"},
-	{"read:organization", "see whether the owner of repositories is an organization", http.MethodGet, "/orgs?limit=1"},
+	{"read:organization", "see whether the owner of repositories is an organization", http.MethodGet, "/orgs/-"},
 	{"write:organization", "create repositories of organizations", http.MethodPost, "/orgs/-/repos"},
 }
 
@@ -97,7 +97,7 @@ func (c *Client) Checkup(ctx context.Context, owner string) (Checkup, error) {
 	}
 	r.Login, r.Admin = me.Login, me.IsAdmin
 	var err error
-	r.Owner, err = c.ownerKind(ctx, owner, r.Login)
+	r.Kind, err = c.ownerKind(ctx, owner, r.Login)
 	return r, err
 }
 

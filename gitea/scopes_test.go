@@ -41,7 +41,7 @@ func scoped(t *testing.T, version, format string, scopes ...string) *Client {
 	handle("GET /api/v1/repos/search", 200, `{}`, "repository")
 	handle("POST /api/v1/repos/{owner}/{repo}/hooks", 404, `{"message":"GetUserByName"}`, "repository")
 	handle("POST /api/v1/user/repos", 422, `{"message":"[Name]: Required"}`, "user", "repository")
-	handle("GET /api/v1/orgs", 200, `[]`, "organization")
+	handle("GET /api/v1/orgs/{org}", 404, `{"message":"GetOrgByName"}`, "organization")
 	handle("POST /api/v1/orgs/{org}/repos", 404, `{"message":"GetOrgByName"}`, "organization")
 	handle("GET /api/v1/orgs/ai", 200, `{}`, "organization")
 	handle("GET /api/v1/users/ada", 200, `{}`, "user")
@@ -82,7 +82,7 @@ func TestCheckupSaysWhichScopesLack(t *testing.T) {
 func TestCheckupOfOwners(t *testing.T) {
 	c := scoped(t, "1.21.11", says122, "read:user", "read:repository", "read:organization")
 	for owner, want := range map[string]string{"": OwnerUser, "Robot": OwnerUser, "ai": OwnerOrganization, "ada": OwnerOther, "nobody": OwnerUnknown} {
-		if got, err := c.Checkup(context.Background(), owner); err != nil || got.Owner != want || !got.Old {
+		if got, err := c.Checkup(context.Background(), owner); err != nil || got.Kind != want || !got.Old {
 			t.Errorf("owner %q: %+v, %v; want %q", owner, got, err, want)
 		}
 	}

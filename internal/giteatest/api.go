@@ -20,6 +20,7 @@ func (s *Server) api() http.Handler {
 		answer(w, http.StatusOK, map[string]int{"max_response_items": s.opts.PageSize, "default_paging_num": 30, "default_git_trees_per_page": 1000, "default_max_blob_size": 10 << 20})
 	})
 	s.userRoutes(mux)
+	s.ownerRoutes(mux)
 	route := func(method, pattern string, needs access, do func(http.ResponseWriter, *http.Request, caller, *Repo)) {
 		mux.HandleFunc(method+" /api/v1"+pattern, s.scoped(s.repository(needs, func(w http.ResponseWriter, r *http.Request, c caller, repo *Repo) {
 			s.mu.Lock()
