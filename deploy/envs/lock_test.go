@@ -226,6 +226,11 @@ python-versions = ">=3.8"
 name = "num"
 version = "2.4"
 python-versions = ">=3.11"
+markers = "python_version >= \"3.11\""
+[[package]]
+name = "core"
+version = "1.1"
+markers = {main = "python_version < \"3.11\"", dev = "python_version < \"4\""}
 [[package]]
 name = "later"
 version = "1"
@@ -270,7 +275,7 @@ func TestPoetryLock(t *testing.T) {
 		t.Errorf("hashed: %s", hashed)
 	}
 	older, _, err := settled(t, files, interpreter{version: "3.10.2"})
-	if err != nil || !slices.Contains(older, "num==1.9") {
+	if err != nil || !slices.Contains(older, "num==1.9") || !slices.Contains(older, "core==1.2") {
 		t.Errorf("Python 3.10 gets %q, %v", older, err)
 	}
 }

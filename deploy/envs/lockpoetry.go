@@ -26,6 +26,7 @@ type poetryPackage struct {
 	Version string              `toml:"version"`
 	Pythons string              `toml:"python-versions"`
 	Files   []poetryFile        `toml:"files"`
+	Markers any                 `toml:"markers"` // where it is installed: a marker, or one for each group (Poetry 2)
 	Needs   map[string]any      `toml:"dependencies"`
 	Extras  map[string][]string `toml:"extras"`
 	Source  struct {
@@ -217,32 +218,56 @@ func (p *poetryPackage) offers(name string, extras []string) bool {
 	return false
 }
 
-// find returns the package that a need means: of several, the one for this Python whose version is asked for.
+// find returns the package that a need means: of several, the newest one for this Python whose version is asked for.
 func (w *poetryWalk) find(n need) (*poetryPackage, error) {
 	all := w.byName[n.name]
-	if len(all) == 0 {
+	switch len(all) {
+	case 0:
 		return nil, fmt.Errorf("the lock does not hold it; run `poetry lock` and commit it")
+	case 1:
+		return all[0], nil
 	}
+	var best *poetryPackage
 	for _, p := range all {
-		if len(all) == 1 {
-			return p, nil
+		ok, err := w.fits(p, n)
+		if err != nil {
+			return nil, err
 		}
-		fits := true
-		for _, c := range [][2]string{{w.target["python_full_version"], p.Pythons}, {p.Version, n.constraint}} {
-			if c[1] == "" {
-				continue
-			}
-			ok, err := satisfies(c[0], c[1])
-			if err != nil {
-				return nil, err
-			}
-			fits = fits && ok
-		}
-		if fits {
-			return p, nil
+		if ok && (best == nil || newer(p.Version, best.Version)) {
+			best = p
 		}
 	}
-	return nil, fmt.Errorf("none of the %d versions in the lock fits %s", len(all), n.constraint)
+	if best == nil {
+		return nil, fmt.Errorf("none of the %d versions in the lock fits %q", len(all), n.constraint)
+	}
+	return best, nil
+}
+
+func newer(a, b string) bool {
+	v, ok := parseVersion(a)
+	w, fine := parseVersion(b)
+	return ok && fine && v.compare(w) > 0
+}
+
+// fits tells whether one of several packages of a name is for this machine, and of a version that is asked for.
+func (w *poetryWalk) fits(p *poetryPackage, n need) (bool, error) {
+	for _, c := range [][2]string{{w.target["python_full_version"], p.Pythons}, {p.Version, n.constraint}} {
+		if c[1] == "" {
+			continue
+		}
+		if ok, err := satisfies(c[0], c[1]); err != nil || !ok {
+			return false, err
+		}
+	}
+	return w.target.holds(p.marker(), nil)
+}
+
+// marker is where a package is installed for the service itself.
+func (p *poetryPackage) marker() string {
+	if groups, ok := p.Markers.(map[string]any); ok {
+		return textOf(groups["main"])
+	}
+	return textOf(p.Markers)
 }
 
 // add turns a package into what is installed.
