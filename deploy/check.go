@@ -21,13 +21,18 @@ func (r *runner) checkInterface(ctx context.Context) (string, error) {
 	if err := context.Cause(ctx); err != nil {
 		return "", err
 	}
-	if len(missing) == 0 {
-		return "GET /health, GET /info and POST /predict are there", nil
-	}
 	for _, m := range missing {
 		r.warn(ctx, m)
 	}
-	return count(len(missing), "warning"), nil
+	detail := "GET /health, GET /info and POST /predict are there"
+	if len(missing) > 0 {
+		detail = count(len(missing), "warning")
+	}
+	compared, err := r.checkContract(ctx)
+	if compared != "" {
+		detail += "; " + compared
+	}
+	return detail, err
 }
 
 // missingRoutes says what of the standard interface an instance lacks.
