@@ -15,6 +15,7 @@ import (
 
 	"aictl/configs"
 	"aictl/deploy/envs"
+	"aictl/gitea"
 	"aictl/store"
 )
 
@@ -34,7 +35,7 @@ func (r *runner) fetch(ctx context.Context) (string, error) {
 	if r.want.Pinned {
 		ref = r.dep.Commit
 	}
-	if err := repo.Fetch(ctx, ref); err != nil {
+	if err := repo.Fetch(gitea.WithProgress(ctx, r.progress(ctx)), ref); err != nil {
 		return "", err
 	}
 	if r.commit, err = repo.Resolve(ctx, ref); err != nil {
