@@ -140,7 +140,8 @@ type Deps struct {
 
 	Sinks Sinks // nil: none
 	// Forges are the connected Giteas; nil: none, and none can be connected.
-	Forges Forges
+	Forges  Forges
+	Hosting Hosting // of repositories of its own; nil: there are none
 	// Webhooks answers everything below /hooks/ and tells its callers apart by itself; Git answers everything below /git/ for
 	// callers that have the token, also as the password of HTTP Basic. Both bound the bodies they read. nil: nothing is there.
 	Webhooks http.Handler
@@ -194,6 +195,9 @@ func (d *Deps) check() error {
 	}
 	if d.Forges == nil {
 		d.Forges = noForges{}
+	}
+	if d.Hosting == nil {
+		d.Hosting = noHosting{}
 	}
 	if d.Verified == nil {
 		d.Verified = func(int64) (*replay.Report, error) { return nil, nil }

@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"aictl/deploy"
+	"aictl/hosting"
 	"aictl/replay"
 	"aictl/services"
 	"aictl/sinks"
@@ -43,6 +44,11 @@ var kinds = []Kind{
 	{deploy.ErrNoCanary, http.StatusConflict, CodeConflict, ""},
 	{deploy.ErrNoGate, http.StatusConflict, CodeConflict, ""},
 	{services.ErrOneAtATime, http.StatusConflict, CodeConflict, ""},
+	{hosting.ErrNotFound, http.StatusNotFound, CodeNotFound, ""},
+	{hosting.ErrName, http.StatusUnprocessableEntity, CodeInvalid, ""},
+	{hosting.ErrExists, http.StatusConflict, CodeConflict, ""},
+	{hosting.ErrNoGit, http.StatusServiceUnavailable, CodeUnavailable, ""},
+	{hosting.ErrNoSpace, http.StatusInsufficientStorage, CodeDiskFull, ""},
 	{sinks.ErrUnknown, http.StatusNotFound, CodeNotFound, ""},
 	{path.ErrBadPattern, http.StatusUnprocessableEntity, CodeInvalid, "patterns are names, globs (* ? [a-z]) or @group"},
 	{records.ErrBadID, http.StatusUnprocessableEntity, CodeInvalid, ""},

@@ -73,6 +73,7 @@ func (s *Server) routes() {
 	post(s, "/keys/{name}/revoke", services, "revokeKey", "Make an API key worthless, from the next request on", http.StatusOK, s.revokeKey)
 
 	s.forgeRoutes("gitea")
+	s.hostingRoutes("gitea")
 
 	get(s, "/config", system, "config", "The settings that run, and where each comes from", s.config)
 	post(s, "/config/diff", system, "diffConfig", "What a settings file would change, and what would be started anew for it", http.StatusOK, s.configDiff)

@@ -18,6 +18,7 @@ import (
 	"aictl/forges"
 	"aictl/gateway"
 	"aictl/gitea"
+	"aictl/hosting"
 	"aictl/ports"
 	"aictl/procs"
 	"aictl/recorder"
@@ -66,6 +67,7 @@ type Daemon struct {
 	sinks    *sinks.Sinks
 	keys     *keyring
 	forges   *forges.Book
+	hosting  *hosting.Host
 	pushes   *autodeploy.Engine
 	apiTLS   *certificate  // nil: plain HTTP
 	tls      *certificate  // of the gateway; likewise
@@ -137,12 +139,13 @@ func (d *Daemon) wire() error {
 	}
 	d.replays = d.newReplays()
 	d.forges = d.newForges()
+	d.hosting = d.newHosting()
 	d.verifier = verifier{d.replays, d.dir.Logs()}
 	d.registry = registry.New(d.store, &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}, d.log)
 	d.deployer = deploy.New(deploy.Deps{
-		Gate:  d.verifier.verify, Contract: contracts{d.registry}.check,
+		Gate: d.verifier.verify, Contract: contracts{d.registry}.check,
 		Store: d.store, Fleet: d.services, Canary: d.services.DeployedCanary, Notify: d.deploys.notify, Order: d.services.CheckOrder, Enforce: services.Enforce, Lines: d.lastLines, HTTP: &http.Client{Timeout: 10 * time.Second}, Logger: d.log,
-		Sources: &deploy.Origins{Mirrors: gitea.NewMirrors(d.dir.Repos(), d.log), Forges: d.forges.List},
+		Sources: &deploy.Origins{Mirrors: gitea.NewMirrors(d.dir.Repos(), d.log), Forges: d.forges.List, Hosted: d.hosting.Find},
 		Envs:    envs.New(envs.Config{Root: d.dir.Envs(), UV: uvProgram(s.Deploy.UV), Python: s.Deploy.Python, Node: s.Deploy.Node, Index: s.Deploy.PipIndex, Logger: d.log}),
 		Dirs:    deploy.Dirs{Releases: d.dir.Releases(), Envs: d.dir.Envs(), Logs: d.dir.Logs()},
 		Slots:   s.Deploy.BuildSlots, Keep: s.Deploy.KeepReleases, Limits: deploy.StepLimits(time.Duration(s.Deploy.StepTimeout)),
@@ -203,6 +206,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	deploying.start("deploys", d.deployer.Run)
 	deploying.start("pushes", d.pushes.Run)
 	deploying.start("api", d.serveAPI)
+	deploying.start("hosting", d.hosting.Run)
 	deploying.start("retention", d.retain)
 	deploying.start("sinks", d.sinks.Run)
 	deploying.start("settings", d.settings.run)

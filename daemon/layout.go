@@ -22,6 +22,7 @@ func (l Layout) Key() string          { return filepath.Join(l.Root, "secret.key
 func (l Layout) Token() string        { return filepath.Join(l.Root, "api.token") }
 func (l Layout) Records() string      { return filepath.Join(l.Root, "records") }
 func (l Layout) Repos() string        { return filepath.Join(l.Root, "repos") }
+func (l Layout) Git() string          { return filepath.Join(l.Root, "git") } // hosted repositories
 func (l Layout) Releases() string     { return filepath.Join(l.Root, "releases") }
 func (l Layout) Envs() string         { return filepath.Join(l.Root, "envs") }
 func (l Layout) Logs() string         { return filepath.Join(l.Root, "logs") }
@@ -32,7 +33,7 @@ func (l Layout) State() string        { return filepath.Join(l.Run(), "daemon.js
 
 // prepare makes the folders, for this user alone.
 func (l Layout) prepare() error {
-	for _, dir := range []string{l.Root, l.Run(), l.Records(), l.Repos(), l.Releases(), l.Envs(), l.Logs()} {
+	for _, dir := range []string{l.Root, l.Run(), l.Records(), l.Repos(), l.Git(), l.Releases(), l.Envs(), l.Logs()} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return explainDir(dir, err)
 		}

@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -80,6 +81,9 @@ func (h *Host) serveForge(w http.ResponseWriter, r *http.Request, rest string) {
 			if res.StatusCode == http.StatusUnauthorized {
 				return fmt.Errorf("%s refused its token: connect it again with `aictl gitea connect`", name)
 			}
+			if what == "git-receive-pack" && res.StatusCode == http.StatusOK {
+				res.Body = &passing{ReadCloser: res.Body, done: func() { h.passed(name) }}
+			}
 			if what == "info/lfs/objects/batch" && res.StatusCode == http.StatusOK {
 				return here.rewrite(res)
 			}
@@ -94,6 +98,24 @@ func (h *Host) serveForge(w http.ResponseWriter, r *http.Request, rest string) {
 		proxy.Transport = forgeTransport
 	}
 	proxy.ServeHTTP(w, r)
+}
+
+// passing tells when an answer has been read to its end.
+type passing struct {
+	io.ReadCloser
+	once sync.Once
+	done func()
+}
+
+func (p *passing) Close() error {
+	p.once.Do(p.done)
+	return p.ReadCloser.Close()
+}
+
+func (h *Host) passed(forge string) {
+	if h.cfg.Passed != nil {
+		h.cfg.Passed(forge)
+	}
 }
 
 func (h *Host) forge(r *http.Request, name string) (Forge, *url.URL, error) {

@@ -43,7 +43,9 @@ type Config struct {
 	// change, also when the client has gone.
 	Changed func(context.Context, Push) error
 	// Forge finds a connected forge by its name; nil: there is none.
-	Forge  func(ctx context.Context, name string) (Forge, error)
+	Forge func(ctx context.Context, name string) (Forge, error)
+	// Passed is told of every push that went through to a forge, which tells of what it changed by itself, or not; may be nil.
+	Passed func(forge string)
 	Logger *slog.Logger
 	Now    func() time.Time // nil: time.Now
 }

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 func oidOf(content string) string {
@@ -190,14 +191,24 @@ func TestForge(t *testing.T) {
 	const token = "forge-token"
 	inner, url := forgeDouble(t, token)
 	have := token
+	passed := make(chan string, 10)
 	r := newRig(t, func(c *Config) {
 		c.Forge = forgesOf(map[string]func() Forge{"office": func() Forge { return Forge{URL: url, Token: have} }})
+		c.Passed = func(name string) { passed <- name }
 	})
 	through := r.url + "/git/~office/team/demo.git"
 	dir := working(t, "main")
 	git(t, dir, "push", "-q", through, "main")
 	if told := inner.told(); len(told) != 1 || told[0].Repository != "demo" {
 		t.Errorf("the forge was told %+v", told)
+	}
+	select {
+	case name := <-passed:
+		if name != "office" {
+			t.Errorf("told of a push to %q", name)
+		}
+	case <-time.After(30 * time.Second):
+		t.Error("nobody was told of the push")
 	}
 	clone := filepath.Join(t.TempDir(), "clone")
 	git(t, dir, "clone", "-q", through, clone)
