@@ -173,7 +173,7 @@ func node(d *decoder, key leaf, text string) *yaml.Node {
 
 // styleFor has texts taken as they are: "null" is a word in a variable.
 func styleFor(key leaf) yaml.Style {
-	if key.field.Type.Kind() == reflect.Int {
+	if k := key.field.Type.Kind(); k == reflect.Int || k == reflect.Bool {
 		return 0
 	}
 	return yaml.DoubleQuotedStyle

@@ -52,10 +52,11 @@ type DeploySettings struct {
 	BuildSlots   int      `yaml:"build_slots" help:"environments built at the same time"`
 	KeepReleases int      `yaml:"keep_releases" help:"releases kept per service, the live one included"`
 	StepTimeout  Duration `yaml:"step_timeout" help:"longest time one step of a deploy may take"`
-	UV           string   `yaml:"uv" takes:"upgrade" help:"the uv program, auto to look for it, off to use venv and pip"`
+	UV           string   `yaml:"uv" takes:"upgrade" help:"the uv program, auto to look for it, fetch to get it with pip when it is missing, off to use venv and pip"`
 	Python       string   `yaml:"python" takes:"upgrade" help:"the Python that environments are made from"`
 	Node         string   `yaml:"node" takes:"upgrade" help:"the node program"`
 	PipIndex     string   `yaml:"pip_index" takes:"upgrade" help:"package index for services that name none"`
+	Offline      bool     `yaml:"offline" takes:"upgrade" help:"builds ask no network: packages come from wheelhouses and imported environments"`
 }
 
 // RecorderSettings bound the recorder.

@@ -56,7 +56,7 @@ func TestPrecedence(t *testing.T) {
 	s, err := Load(Sources{
 		File:     file,
 		Database: map[string]string{"gateway_listen": "127.0.0.1:3", "lang": "en", "deploy.python": "null", "gitea.token": "secret"},
-		Env:      []string{"AICTL_LANG=auto", "AICTL_TOKEN=for the client", "AICTL_PORTS=9000-9001", "AICTL_DEPLOY_UV=", "AICTL_RECORDER_RETENTION=7d", "AICTL_DEPLOY_BUILD_SLOTS=3"},
+		Env:      []string{"AICTL_LANG=auto", "AICTL_TOKEN=for the client", "AICTL_PORTS=9000-9001", "AICTL_DEPLOY_UV=", "AICTL_RECORDER_RETENTION=7d", "AICTL_DEPLOY_BUILD_SLOTS=3", "AICTL_DEPLOY_OFFLINE=true"},
 		Flags:    map[string]string{"ports": "9002-9003"},
 	})
 	if err != nil {
@@ -77,6 +77,7 @@ func TestPrecedence(t *testing.T) {
 		"deploy.uv":           {"/file/uv", file},
 		"deploy.python":       {"null", "database"},
 		"deploy.build_slots":  {"3", "AICTL_DEPLOY_BUILD_SLOTS"},
+		"deploy.offline":      {"true", "AICTL_DEPLOY_OFFLINE"},
 		"recorder.retention":  {"7d", "AICTL_RECORDER_RETENTION"},
 		"gitea.token":         {mask, "database"},
 		"log.level":           {"info", "default"},

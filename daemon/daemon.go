@@ -18,6 +18,7 @@ import (
 	"aictl/forges"
 	"aictl/gateway"
 	"aictl/gitea"
+	"aictl/gitea/lfs"
 	"aictl/hosting"
 	"aictl/ports"
 	"aictl/procs"
@@ -57,6 +58,7 @@ type Daemon struct {
 	keeper   *link
 	services *services.Manager
 	deployer *deploy.Deployer
+	builds   *envs.Builder
 	replays  *replay.Engine
 	verifier verifier
 	registry *registry.Registry
@@ -69,6 +71,8 @@ type Daemon struct {
 	forges   *forges.Book
 	hosting  *hosting.Host
 	pushes   *autodeploy.Engine
+	mirrors  *gitea.Mirrors
+	lfs      *lfs.Store
 	apiTLS   *certificate  // nil: plain HTTP
 	tls      *certificate  // of the gateway; likewise
 	sweepNow chan struct{} // the retention has changed
@@ -139,14 +143,16 @@ func (d *Daemon) wire() error {
 	}
 	d.replays = d.newReplays()
 	d.forges = d.newForges()
+	d.mirrors = d.newMirrors()
 	d.hosting = d.newHosting()
 	d.verifier = verifier{d.replays, d.dir.Logs()}
 	d.registry = registry.New(d.store, &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}, d.log)
+	d.builds = d.newEnvironments(s.Deploy)
 	d.deployer = deploy.New(deploy.Deps{
 		Gate: d.verifier.verify, Contract: contracts{d.registry}.check,
-		Store: d.store, Fleet: d.services, Canary: d.services.DeployedCanary, Notify: d.deploys.notify, Order: d.services.CheckOrder, Enforce: services.Enforce, Lines: d.lastLines, HTTP: &http.Client{Timeout: 10 * time.Second}, Logger: d.log,
-		Sources: &deploy.Origins{Mirrors: gitea.NewMirrors(d.dir.Repos(), d.log), Forges: d.forges.List, Hosted: d.hosting.Find},
-		Envs:    envs.New(envs.Config{Root: d.dir.Envs(), UV: uvProgram(s.Deploy.UV), Python: s.Deploy.Python, Node: s.Deploy.Node, Index: s.Deploy.PipIndex, Logger: d.log}),
+		Store: d.store, Fleet: d.services, Canary: d.services.DeployedCanary, Trial: canaries{d.services, d.gateway}, Notify: d.deploys.notify, Order: d.services.CheckOrder, Enforce: services.Enforce, Lines: d.lastLines, HTTP: &http.Client{Timeout: 10 * time.Second}, Logger: d.log,
+		Sources: &deploy.Origins{Mirrors: d.mirrors, Forges: d.forges.List, Hosted: d.hosting.Find},
+		Envs:    d.builds,
 		Dirs:    deploy.Dirs{Releases: d.dir.Releases(), Envs: d.dir.Envs(), Logs: d.dir.Logs()},
 		Slots:   s.Deploy.BuildSlots, Keep: s.Deploy.KeepReleases, Limits: deploy.StepLimits(time.Duration(s.Deploy.StepTimeout)),
 	})
@@ -165,17 +171,6 @@ func (d *Daemon) gatewayURL() string {
 // lastLines are the last n lines that an instance has written since it was launched.
 func (d *Daemon) lastLines(instance string, n int) []string {
 	return instanceLogs{d.dir.Logs()}.tail(instance, n, d.services.Launched(instance))
-}
-
-// uvProgram turns the setting into envs.Config's terms.
-func uvProgram(setting string) string {
-	switch setting {
-	case "auto":
-		return ""
-	case "off":
-		return "none"
-	}
-	return setting
 }
 
 // Run serves until ctx ends or a part fails, then stops everything in the reverse order of its start.

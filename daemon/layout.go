@@ -25,6 +25,8 @@ func (l Layout) Repos() string        { return filepath.Join(l.Root, "repos") }
 func (l Layout) Git() string          { return filepath.Join(l.Root, "git") } // hosted repositories
 func (l Layout) Releases() string     { return filepath.Join(l.Root, "releases") }
 func (l Layout) Envs() string         { return filepath.Join(l.Root, "envs") }
+func (l Layout) Tools() string        { return filepath.Join(l.Root, "tools") }  // programs that aictl fetched
+func (l Layout) Wheels() string       { return filepath.Join(l.Root, "wheels") } // of imported environments
 func (l Layout) Logs() string         { return filepath.Join(l.Root, "logs") }
 func (l Layout) Run() string          { return filepath.Join(l.Root, "run") }
 func (l Layout) APISocket() string    { return filepath.Join(l.Run(), "api.sock") }
