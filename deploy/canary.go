@@ -27,6 +27,9 @@ func (d *Deployer) canaryFault(weight float64) error {
 // checkCanary refuses a canary of a service that has no live release, or whose releases cannot run side by side.
 func (r *runner) checkCanary(ctx context.Context) error {
 	if r.want.Canary == nil {
+		if r.manifest.Strategy == configs.CanaryDeploy && (r.Trial == nil || r.Deployer.Canary == nil) {
+			return fmt.Errorf("strategy: %w: there are none here", ErrNoCanary)
+		}
 		return nil
 	}
 	svc, err := r.Store.Service(ctx, r.dep.Service)
@@ -46,6 +49,8 @@ func (r *runner) checkCanary(ctx context.Context) error {
 // candidates is how many instances the deploy starts: a canary has one, unless more are asked for.
 func (r *runner) candidates(svc store.Service) int {
 	switch {
+	case r.plan.tries() && r.plan.Serves:
+		return trialCandidates(r.manifest.Canary.Filled().Steps, r.replicas(svc))
 	case r.want.Canary == nil:
 		return r.replicas(svc)
 	case r.want.Replicas != nil:

@@ -47,6 +47,8 @@ type Deps struct {
 	Gate func(ctx context.Context, in GateInput) (detail string, err error)
 	// Canary makes healthy candidates the service's canary, with this percentage of the requests. May be nil: then no deploy can ask for it.
 	Canary func(ctx context.Context, service, release string, ids []string, weight float64, actor string) error
+	// Trial leads canaries for the strategy of that name. May be nil: then a manifest that asks for it cannot be deployed.
+	Trial Trial
 	// Contract keeps what a candidate's interface is and compares it with that of the live release; its error fails the deploy. May be nil.
 	Contract func(ctx context.Context, in ContractInput) (detail string, err error)
 	Notify   func(Event)  // gets every change of state of a deploy and its steps; must not wait. May be nil
@@ -94,7 +96,9 @@ type Deployer struct {
 	mu        sync.Mutex
 	jobs      map[int64]context.CancelCauseFunc // the running deploys
 	committed map[int64]bool                    // running deploys that Cancel is too late for
-	ended     chan struct{}                     // closed and replaced whenever a deploy ends
+	// promotions are the canaries that running deploys lead, by service.
+	promotions map[string]*promotion
+	ended      chan struct{} // closed and replaced whenever a deploy ends
 
 	tuned atomic.Pointer[tuning]
 
@@ -128,7 +132,7 @@ func New(d Deps) *Deployer {
 	return &Deployer{
 		Deps: d, log: d.Logger, hub: events, build: newSlots(d.Slots), wake: make(chan struct{}, 1),
 		jobs: map[int64]context.CancelCauseFunc{}, committed: map[int64]bool{}, ended: make(chan struct{}),
-		inWork: map[string]bool{},
+		inWork: map[string]bool{}, promotions: map[string]*promotion{},
 	}
 }
 
@@ -352,6 +356,9 @@ func (d *Deployer) Rollback(ctx context.Context, service, to, actor, trigger str
 	}
 	if err != nil {
 		return store.Deploy{}, err
+	}
+	if id, ok := d.promoteNow(service, rel.ID); ok {
+		return d.Store.Deploy(ctx, id)
 	}
 	if _, err := os.Stat(rel.Dir); errors.Is(err, fs.ErrNotExist) {
 		return store.Deploy{}, fmt.Errorf("roll back %s: %w: %w: the folder of %s is gone; deploy commit %s again", service, ErrNoSuchRelease, store.ErrNotFound, to, rel.Commit)

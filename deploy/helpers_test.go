@@ -85,7 +85,7 @@ func (f *fleet) LaunchNew(ctx context.Context, service, release string, n int) (
 
 func (f *fleet) add(ctx context.Context, service, release string, n int, adopt bool) ([]store.Instance, error) {
 	rows, err := f.st.Instances(ctx, service, release)
-	rows = slices.DeleteFunc(rows, func(i store.Instance) bool { return i.Purpose != store.PurposeRolling })
+	rows = slices.DeleteFunc(rows, func(i store.Instance) bool { return i.Purpose != store.PurposeRolling && i.Purpose != store.PurposeCanary })
 	rows = rows[:min(n, len(rows))]
 	if !adopt {
 		rows = nil
@@ -169,7 +169,7 @@ func (f *fleet) Switch(ctx context.Context, service, release string, _ []string)
 	}
 	var adopted []int
 	for _, i := range all {
-		if i.Purpose == store.PurposeRolling && i.Release == release {
+		if (i.Purpose == store.PurposeRolling || i.Purpose == store.PurposeCanary) && i.Release == release {
 			adopted = append(adopted, i.Slot)
 		}
 	}

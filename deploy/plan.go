@@ -59,6 +59,9 @@ func plan(f facts) []planned {
 		add(StepCanary, "")
 		return out
 	}
+	if f.tries() {
+		add(StepCanary, unless(f.Serves, "nothing is live that runs"))
+	}
 	if f.Strategy == configs.Rolling && f.Job == "" {
 		add(StepRolling, f.notRolling())
 	}

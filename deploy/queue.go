@@ -212,6 +212,12 @@ func (d *Deployer) closeSwitched(ctx context.Context) error {
 // again queues an interrupted deploy once more: only once, lest a deploy that brings the daemon down do so for ever,
 // and not when a newer one waits.
 func (d *Deployer) again(ctx context.Context, row store.Deploy, w wishes) {
+	queued := false
+	defer func() {
+		if !queued && w.Canary == nil { // nobody goes on with it
+			d.abandonTrial(ctx, row)
+		}
+	}()
 	if row.Trigger == TriggerRestart {
 		return
 	}
@@ -223,10 +229,11 @@ func (d *Deployer) again(ctx context.Context, row store.Deploy, w wishes) {
 		if w.Pinned {
 			next.Commit = row.Commit
 		}
-		if w.Resume = row.Kind == KindDeploy && d.partly(ctx, row); row.Kind == KindRollback || w.Resume {
+		if w.Resume = row.Kind == KindDeploy && w.Canary == nil && d.partly(ctx, row); row.Kind == KindRollback || w.Resume {
 			next.Commit, next.Release = row.Commit, row.Release
 		}
 		_, err = d.enqueue(ctx, next, w)
+		queued = err == nil
 	}
 	if err != nil {
 		d.log.Error("interrupted deploy not queued again", "deploy", row.ID, "err", err)

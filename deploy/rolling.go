@@ -114,8 +114,10 @@ func (d *Deployer) partly(ctx context.Context, row store.Deploy) bool {
 	if row.Release == "" {
 		return false
 	}
-	all, err := d.joined(ctx, row.Service)
-	return err == nil && slices.ContainsFunc(all, func(i store.Instance) bool { return i.Release == row.Release })
+	all, err := d.Store.Instances(ctx, row.Service, row.Release)
+	return err == nil && slices.ContainsFunc(all, func(i store.Instance) bool {
+		return !i.Live && (i.Purpose == store.PurposeRolling || i.Purpose == store.PurposeCanary)
+	})
 }
 
 // putBack ends what serves beside the live release of a service, one by one after what it had replaced.

@@ -33,6 +33,8 @@ type runner struct {
 	plan     facts // what the steps were planned from
 	slot     bool
 	partly   bool   // candidates get requests already
+	shown    string // of a canary, last
+	why      string // it failed
 	live     bool   // the switch happened
 	pinned   string // key of an environment
 	placed   string // folder of the release, which clean-up must leave alone
@@ -90,6 +92,7 @@ func (r *runner) failed(ctx context.Context, err error) (store.DeployState, stri
 	if r.goesOn(ctx) { // the next daemon takes it up where it is
 		return store.DeployInterrupted, r.step.Name, errStopping.Error()
 	}
+	r.why = r.out.mask(firstLine(err.Error()))
 	if uerr := r.takeBack(back); uerr != nil { // first what gets requests, then the rest
 		r.undone(uerr)
 	}
@@ -183,6 +186,9 @@ func (r *runner) action(name string) action {
 	case StepVerify:
 		return action{r.verify, r.limits().Verify}
 	case StepCanary:
+		if r.plan.tries() {
+			return action{r.trial, 0} // its steps have limits of their own
+		}
 		return action{r.becomeCanary, r.limits().Switch}
 	case StepRolling:
 		return action{r.roll, r.rollLimit()}

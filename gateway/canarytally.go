@@ -48,21 +48,21 @@ func middle(slot int) time.Duration {
 	return time.Duration(float64(tallyFirst) * math.Exp2((float64(slot)-0.5)/tallyOctave))
 }
 
-func (t *tally) stats() SideStats {
-	var counts [tallySlots]int64
+func (t *tally) stats() SideStats { return t.count().stats() }
+
+func (c count) stats() SideStats {
 	var total int64
-	for k := range t.slots {
-		counts[k] = t.slots[k].Load()
-		total += counts[k]
+	for _, n := range c.slots {
+		total += n
 	}
 	quantile := func(q float64) time.Duration {
 		rank := int64(math.Ceil(q * float64(total)))
-		for k, n := range counts {
+		for k, n := range c.slots {
 			if rank -= n; rank <= 0 && total > 0 {
 				return middle(k)
 			}
 		}
 		return 0
 	}
-	return SideStats{Requests: t.requests.Load(), Errors: t.errors.Load(), P50: quantile(0.5), P95: quantile(0.95)}
+	return SideStats{Requests: c.requests, Errors: c.errors, P50: quantile(0.5), P95: quantile(0.95)}
 }

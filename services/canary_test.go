@@ -398,3 +398,29 @@ func successor(t *testing.T, r *rig) (*Manager, func()) {
 		})
 	}
 }
+
+func TestCanaryOfADeploy(t *testing.T) {
+	r, live, next := withCanary(t, CanaryWish{})
+	ctx := t.Context()
+	if err := r.WeighCanary(ctx, "ocr", next.ID, 42, "aictl"); err != nil {
+		t.Fatal(err)
+	}
+	if v, err := r.Canary(ctx, "ocr"); err != nil || v.Weight != 42 {
+		t.Errorf("%+v, %v", v, err)
+	}
+	if err := r.EndCanary(ctx, "ocr", live.ID, "another's"); err != nil {
+		t.Fatal(err)
+	}
+	if r.router.canary("ocr") != "ocr/2" {
+		t.Error("the canary of another release was ended")
+	}
+	if err := r.EndCanary(ctx, "ocr", next.ID, "worse"); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.WeighCanary(ctx, "ocr", next.ID, 50, "aictl"); !errors.Is(err, ErrNoTrial) {
+		t.Errorf("error %v", err)
+	}
+	if r.keeper.knows("ocr/2") || r.router.canary("ocr") != "none" {
+		t.Errorf("canary %s", r.router.canary("ocr"))
+	}
+}
