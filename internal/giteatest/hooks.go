@@ -110,6 +110,7 @@ func validHook(w http.ResponseWriter, o hookOption) bool {
 	return true
 }
 
+// editHook changes what can be changed. The secret cannot, which is what Gitea 1.25 was seen to do: it says 200 and keeps the old one.
 func (s *Server) editHook(w http.ResponseWriter, r *http.Request, _ *Repo, h *hook) {
 	var o hookOption
 	if !bind(w, r, &o) {
@@ -123,9 +124,6 @@ func (s *Server) editHook(w http.ResponseWriter, r *http.Request, _ *Repo, h *ho
 		if v, ok := o.Config[name]; ok {
 			h.Config[name] = v
 		}
-	}
-	if v, ok := o.Config["secret"]; ok {
-		h.secret = v
 	}
 	if o.Active != nil {
 		h.Active = *o.Active
