@@ -37,7 +37,7 @@ func Decide(c Change, t Target) Verdict {
 		return no("%s was deleted; the service stays as it is", short(c.Ref))
 	case c.Kind == KindCreate:
 		return no("its push tells the same")
-	case c.Kind == KindPush && c.Before == c.After:
+	case c.Kind == KindPush && c.Before == c.After && c.Trigger != TriggerReconcile:
 		return no("nothing changed: a test delivery")
 	case !t.Section.Auto:
 		return no("deploy.auto is off")

@@ -101,10 +101,20 @@ func (r *rig) submit(ctx context.Context, o Order) (store.Deploy, error) {
 }
 
 // run lets the engine work until the test ends.
-func (r *rig) run() {
+func (r *rig) run() { r.background(r.engine.Run) }
+
+// work has deliveries worked off, and nothing else: no look comes before them.
+func (r *rig) work() {
+	r.background(func(ctx context.Context) error {
+		r.engine.work(ctx)
+		return nil
+	})
+}
+
+func (r *rig) background(do func(context.Context) error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- r.engine.Run(ctx) }()
+	go func() { done <- do(ctx) }()
 	r.t.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil {
