@@ -11,6 +11,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"aictl/deploy"
+	"aictl/forges"
+	"aictl/gitea"
 	"aictl/hosting"
 	"aictl/replay"
 	"aictl/services"
@@ -49,6 +51,14 @@ var kinds = []Kind{
 	{hosting.ErrExists, http.StatusConflict, CodeConflict, ""},
 	{hosting.ErrNoGit, http.StatusServiceUnavailable, CodeUnavailable, ""},
 	{hosting.ErrNoSpace, http.StatusInsufficientStorage, CodeDiskFull, ""},
+	{forges.ErrNone, http.StatusNotFound, CodeNotFound, ""},
+	{forges.ErrGiven, http.StatusConflict, CodeConflict, ""},
+	{forges.ErrBad, http.StatusUnprocessableEntity, CodeInvalid, ""},
+	{forges.ErrBadName, http.StatusUnprocessableEntity, CodeInvalid, ""},
+	{gitea.ErrExists, http.StatusConflict, CodeConflict, ""},
+	{gitea.ErrNotRepository, http.StatusNotFound, CodeNotFound, ""},
+	{gitea.ErrAuth, http.StatusUnprocessableEntity, CodeInvalid, ""},
+	{gitea.ErrUnreachable, http.StatusServiceUnavailable, CodeUnavailable, ""},
 	{sinks.ErrUnknown, http.StatusNotFound, CodeNotFound, ""},
 	{path.ErrBadPattern, http.StatusUnprocessableEntity, CodeInvalid, "patterns are names, globs (* ? [a-z]) or @group"},
 	{records.ErrBadID, http.StatusUnprocessableEntity, CodeInvalid, ""},

@@ -161,23 +161,36 @@ func (b *Book) Test(ctx context.Context, name string) (Checked, error) {
 	return out, err
 }
 
-// Disconnect forgets a connection; its history stays. One that the settings or the environment make is ErrGiven.
-func (b *Book) Disconnect(ctx context.Context, name, actor string) error {
+// Disconnect forgets a connection; its history stays. It says which services came from there: they go on. One that the settings or
+// the environment make is ErrGiven.
+func (b *Book) Disconnect(ctx context.Context, name, actor string) (services []string, err error) {
 	c, err := b.Find(ctx, name)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	switch c.From {
 	case gitea.FromEnvironment:
-		return fmt.Errorf("%w: AICTL_GITEA_URL names %s; take it out of the daemon's environment and start it anew", ErrGiven, c.Client.URL())
+		return nil, fmt.Errorf("%w: AICTL_GITEA_URL names %s; take it out of the daemon's environment and start it anew", ErrGiven, c.Client.URL())
 	case gitea.FromFile:
-		return fmt.Errorf("%w: gitea.url in the settings file names %s; take it out there, then `aictl config reload`", ErrGiven, c.Client.URL())
+		return nil, fmt.Errorf("%w: gitea.url in the settings file names %s; take it out there, then `aictl config reload`", ErrGiven, c.Client.URL())
 	}
+	first, err := b.Default(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all, err := b.Store.Services(ctx, "", 0)
+	if err != nil {
+		return nil, err
+	}
+	for _, names := range sources(c, first.Name == c.Name, all) {
+		services = append(services, names...)
+	}
+	slices.Sort(services)
 	if err := b.Store.RemoveForge(ctx, c.Name, actor); err != nil {
-		return err
+		return nil, err
 	}
 	b.log.Info("Gitea disconnected", "gitea", c.Name, "url", c.Client.URL(), "actor", actor)
-	return nil
+	return services, nil
 }
 
 // History lists changes of connections, newest first; see store.ForgeHistory.

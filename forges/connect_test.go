@@ -82,7 +82,7 @@ func TestConnect(t *testing.T) {
 	if err != nil || len(list) != 2 || list[0].Name != c.Name || list[1].Name != "second" {
 		t.Fatalf("connections: %+v, %v", list, err)
 	}
-	if err := r.Disconnect(ctx, c.Name, "ada"); err != nil {
+	if _, err := r.Disconnect(ctx, c.Name, "ada"); err != nil {
 		t.Fatal(err)
 	}
 	if d, err := r.Default(ctx); err != nil || d.Name != "second" {
@@ -160,7 +160,7 @@ func TestRollback(t *testing.T) {
 	if err != nil || back.Owner != "ai" || back.Hint != first[len(first)-4:] || !back.Default {
 		t.Fatalf("rolled back to %+v, %v", back, err)
 	}
-	if err := r.Disconnect(ctx, name, "eve"); err != nil {
+	if _, err := r.Disconnect(ctx, name, "eve"); err != nil {
 		t.Fatal(err)
 	}
 	if back, err := r.Rollback(ctx, name, 0, "ada"); err != nil || back.Owner != "ai" || !back.Default {
@@ -199,7 +199,7 @@ func TestGivenConnections(t *testing.T) {
 	if err != nil || c.From != gitea.FromEnvironment || !c.Default || c.Checkup.Login != "bot" || c.Secret == "" {
 		t.Errorf("from the environment: %+v, %v", c, err)
 	}
-	if err := r.Disconnect(ctx, "", "ada"); !errors.Is(err, forges.ErrGiven) || !strings.Contains(err.Error(), "AICTL_GITEA_URL") {
+	if _, err := r.Disconnect(ctx, "", "ada"); !errors.Is(err, forges.ErrGiven) || !strings.Contains(err.Error(), "AICTL_GITEA_URL") {
 		t.Errorf("the environment's was disconnected: %v", err)
 	}
 	load(configs.Sources{Env: []string{"AICTL_GITEA_URL=" + g.URL, "AICTL_GITEA_TOKEN_FILE=" + filepath.Join(t.TempDir(), "gone")}})
