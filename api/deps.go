@@ -44,8 +44,8 @@ type Deploys interface {
 	Submit(ctx context.Context, req deploy.Request) (store.Deploy, error)
 	// Preview says what a deploy would change.
 	Preview(ctx context.Context, req deploy.Request) (deploy.Preview, error)
-	// Rollback queues a deploy of an earlier release; release "" is the one that was live before.
-	Rollback(ctx context.Context, service, release, actor, trigger string) (store.Deploy, error)
+	// Rollback queues a deploy of an earlier release.
+	Rollback(ctx context.Context, req deploy.RollbackRequest) (store.Deploy, error)
 	// Cancel asks a deploy to stop; one that has ended is store.ErrConflict.
 	Cancel(ctx context.Context, id int64) error
 	// Subscribe returns the events of one deploy from now on. The channel is closed once the deploy has ended or
@@ -139,6 +139,8 @@ type Deps struct {
 	Limits func() map[string]gateway.Limits
 
 	Sinks Sinks // nil: none
+	// Algorithms is the registry; nil: nothing is in it.
+	Algorithms Algorithms
 	// Forges are the connected Giteas; nil: none, and none can be connected.
 	Forges  Forges
 	Hosting Hosting // of repositories of its own; nil: there are none
@@ -198,6 +200,9 @@ func (d *Deps) check() error {
 	}
 	if d.Hosting == nil {
 		d.Hosting = noHosting{}
+	}
+	if d.Algorithms == nil {
+		d.Algorithms = noAlgorithms{}
 	}
 	if d.Verified == nil {
 		d.Verified = func(int64) (*replay.Report, error) { return nil, nil }

@@ -63,6 +63,8 @@ func (s *Server) routes() {
 	route(s, http.MethodPut, Prefix+"/records/{id}/labels/{name}", records, "setLabel", "Make or change a label of a record", http.StatusOK, s.setLabel)
 	route(s, http.MethodDelete, Prefix+"/records/{id}/labels/{name}", records, "removeLabel", "Take a label away; its history stays", http.StatusOK, s.removeLabel)
 
+	s.algorithmRoutes(services)
+
 	get(s, "/sinks", records, "listSinks", "Databases and queues that get records, and how far behind they are", s.listSinks)
 	post(s, "/sinks/test", records, "testSink", "Connect to a sink and prepare its schema", http.StatusOK, s.testSink)
 	post(s, "/sinks/retry", records, "retrySink", "Have a sink that waits after a failure try again now", http.StatusOK, s.retrySink)

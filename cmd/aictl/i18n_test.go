@@ -23,7 +23,8 @@ var vocabulary = strings.Fields(`
 	succeeded unknown schedule user boot deploy
 	fetch checkout manifest environment hook start health interface switch drain
 	complete client_abort upstream_abort upstream_error timeout unavailable shutdown lost
-	candidate canary shadow verify promoted ended changed`)
+	candidate canary shadow verify promoted ended changed
+	warn gate off breaks may-break harmless`)
 
 // sourceMessages are the English texts of all calls of the named functions in a directory's Go files.
 func sourceMessages(t *testing.T, dir string, functions ...string) map[string]string {

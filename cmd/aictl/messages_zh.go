@@ -19,6 +19,7 @@ var messagesZH = sync.OnceValue(func() map[string]string {
 	maps.Copy(all, exchangeZH())
 	maps.Copy(all, streamsZH())
 	maps.Copy(all, giteaZH())
+	maps.Copy(all, registryZH())
 	return all
 })
 
