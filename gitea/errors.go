@@ -14,6 +14,8 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/transport"
 	githttp "github.com/go-git/go-git/v5/plumbing/transport/http"
 	"golang.org/x/crypto/ssh/knownhosts"
+
+	"aictl/gitea/internal/stall"
 )
 
 // Errors that callers branch on. Every error of this package names the repository, says what to do next and
@@ -84,6 +86,8 @@ func (m *Mirror) kindOf(err error) (advice string, kind error) {
 		return m.kindOfSaid(words)
 	}
 	switch {
+	case errors.Is(err, stall.ErrStalled), strings.Contains(text, stall.ErrStalled.Error()):
+		return m.stalled(), ErrUnreachable
 	case IsNoSpace(err):
 		return "free some space below " + m.dir + " or move the data directory", ErrNoSpace
 	case errors.Is(err, git.ErrRepositoryNotExists), errors.Is(err, transport.ErrRepositoryNotFound):

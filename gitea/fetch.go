@@ -3,12 +3,25 @@ package gitea
 import (
 	"context"
 	"errors"
+	"net/http"
+	"sync"
 
 	git "github.com/go-git/go-git/v5"
 	"github.com/go-git/go-git/v5/config"
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/storer"
+	transports "github.com/go-git/go-git/v5/plumbing/transport/client"
+	githttp "github.com/go-git/go-git/v5/plumbing/transport/http"
+
+	"aictl/gitea/internal/stall"
 )
+
+// watchHTTP makes go-git give up servers that stall. Its transports are for the whole process.
+var watchHTTP = sync.OnceFunc(func() {
+	watched := githttp.NewClient(&http.Client{Transport: stall.Transport{}})
+	transports.InstallProtocol("http", watched)
+	transports.InstallProtocol("https", watched)
+})
 
 // defaultRef is where the mirror keeps the tip of the remote's default branch. HEAD itself is not mirrored: it
 // would have to stay symbolic, and the remote's choice can change.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+	"sync"
 	"time"
 
 	git "github.com/go-git/go-git/v5"
@@ -29,6 +30,25 @@ func progressOf(ctx context.Context) func(string) {
 		return tell
 	}
 	return func(string) {}
+}
+
+// untilHushed makes progress end with hush: a fetch that does not stop must not go on talking.
+func untilHushed(ctx context.Context) (_ context.Context, hush func()) {
+	tell := progressOf(ctx)
+	var mu sync.Mutex
+	over := false
+	ctx = WithProgress(ctx, func(l string) {
+		mu.Lock()
+		defer mu.Unlock()
+		if !over {
+			tell(l)
+		}
+	})
+	return ctx, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		over = true
+	}
 }
 
 // byProgram reports whether the git program fetches from this repository: it needs a fraction of the memory and time. SSH
@@ -126,14 +146,10 @@ func (m *Mirror) runFetch(ctx context.Context, args ...string) error {
 		}
 	}
 	tell := slowly(progressOf(ctx))
-	err := m.git.run(ctx, call{
+	return m.git.run(ctx, call{
 		dir: m.dir, args: append(append(flags, "--", m.url), specs...), settings: settings,
 		line: func(l string) { tell(Mask(l, m.auth.secrets()...)) },
 	})
-	if err != nil {
-		m.sweep() // what it held when it was ended
-	}
-	return err
 }
 
 // slowly passes on a few lines in a second.
@@ -147,6 +163,10 @@ func slowly(tell func(string)) func(string) {
 	}
 }
 
+func (m *Mirror) stalled() string {
+	return fmt.Sprintf("the server sent nothing for %s; look at its load and at the network, and deploy again", m.stall)
+}
+
 // kindOfSaid tells what git's words mean: the server answered once already, so these are faults in the middle of a transfer.
 func (m *Mirror) kindOfSaid(s *said) (advice string, kind error) {
 	switch {
@@ -157,7 +177,7 @@ func (m *Mirror) kindOfSaid(s *said) (advice string, kind error) {
 	case s.says("returned error: 30"):
 		return "the server redirects to another address, which gets no token; deploy from the new address", ErrAuth
 	case s.says("Operation too slow"):
-		return fmt.Sprintf("the server sent nothing for %s; look at its load and at the network, and deploy again", m.stall), ErrUnreachable
+		return m.stalled(), ErrUnreachable
 	case s.says("bad object", "missing blob", "missing tree", "missing commit", "inflate returned", "corrupt", "bad pack", "invalid index-pack", "unresolved delta"):
 		return s.Error() + "; the server's repository is damaged: let its owner run `git fsck` there", ErrUnreachable
 	case s.says("early EOF", "unexpected disconnect", "RPC failed", "Connection reset", "Connection refused", "Could not resolve host", "Failed to connect",

@@ -20,6 +20,8 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/cache"
 	"github.com/go-git/go-git/v5/storage/filesystem"
+
+	"aictl/gitea/internal/stall"
 )
 
 // bigObject is the size in bytes above which objects are streamed instead of held in memory.
@@ -62,6 +64,7 @@ func OpenMirror(ctx context.Context, cfg MirrorConfig) (*Mirror, error) {
 }
 
 func openMirror(ctx context.Context, cfg MirrorConfig) (*Mirror, error) {
+	watchHTTP()
 	m := &Mirror{dir: cfg.Dir, url: cfg.URL, auth: cfg.Auth, stall: defaultStall, all: cfg.all, log: cfg.Logger, turn: make(chan struct{}, 1)}
 	if cfg.all != nil {
 		m.git, m.stall = cfg.all.program(), cmp.Or(cfg.all.stall, defaultStall)
@@ -180,6 +183,8 @@ func (m *Mirror) Fetch(ctx context.Context, ref string) error {
 	if err := m.lock(ctx); err != nil {
 		return err
 	}
+	ctx, hush := untilHushed(ctx)
+	defer hush()
 	done := make(chan error, 1)
 	go func() {
 		defer m.unlock()
@@ -217,10 +222,13 @@ func (m *Mirror) fetch(ctx context.Context, ref string) error {
 			m.log.Warn("local repository is read again", "repository", m.shown, "err", err)
 			err = m.fetchLocal(ctx, ref)
 		}
-	} else if m.byProgram() {
-		err = m.fetchProgram(ctx, ref)
+	} else if watched := stall.With(ctx, m.stall); m.byProgram() {
+		err = m.fetchProgram(watched, ref)
 	} else {
-		err = m.fetchRemote(ctx, ref)
+		err = m.fetchRemote(watched, ref)
+	}
+	if err != nil {
+		m.sweep() // what a transfer that broke off has left
 	}
 	// A deadline can come back late and without an error.
 	if cerr := ctx.Err(); cerr != nil {

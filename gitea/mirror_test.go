@@ -106,6 +106,19 @@ func both(t *testing.T, o *origin, f func(t *testing.T, m *Mirror)) {
 	t.Run("http", func(t *testing.T) {
 		f(t, mirrorOf(t, serve(t, filepath.Dir(o.dir), "").URL+"/origin/.git", Auth{}))
 	})
+	t.Run("http without the git program", func(t *testing.T) {
+		f(t, plainMirrorOf(t, serve(t, filepath.Dir(o.dir), "").URL+"/origin/.git", Auth{}))
+	})
+}
+
+// plainMirrorOf is a mirror where no git program is installed.
+func plainMirrorOf(t *testing.T, url string, auth Auth) *Mirror {
+	t.Helper()
+	ms := NewMirrors(t.TempDir(), nil)
+	ms.SetProgram("")
+	m, err := ms.Open(t.Context(), url, auth)
+	must(t, err)
+	return m
 }
 
 func TestResolve(t *testing.T) {

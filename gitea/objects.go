@@ -125,5 +125,6 @@ func parseHead(head string, want plumbing.Hash) (int64, error) {
 	case f[1] != "blob":
 		return 0, fmt.Errorf("%w: object %s is a %s where a file should be", ErrRefused, want, f[1])
 	}
-	return strconv.ParseInt(f[2], 10, 64)
+	n, err := strconv.ParseUint(f[2], 10, 63)
+	return int64(n), err
 }

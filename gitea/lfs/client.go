@@ -9,32 +9,40 @@ import (
 	"net/http"
 	"strings"
 	"time"
-)
 
-// errStalled is the cause of a request that got no byte for too long.
-var errStalled = fmt.Errorf("%w: it sent nothing for too long", ErrUnreachable)
+	"aictl/gitea/internal/stall"
+)
 
 // do sends a request. Its answer's body fails when nothing comes for as long as Stall.
 func (r *Remote) do(ctx context.Context, req *http.Request) (*http.Response, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	stall := cmp.Or(r.Stall, time.Minute)
-	timer := time.AfterFunc(stall, func() { cancel(errStalled) })
-	end := func() {
-		timer.Stop()
-		cancel(nil)
-	}
-	client := http.Client{Transport: r.Transport, CheckRedirect: checkRedirect}
-	res, err := client.Do(req.WithContext(ctx))
+	client := http.Client{Transport: stall.Transport{Next: r.Transport}, CheckRedirect: checkRedirect}
+	res, err := client.Do(req.WithContext(stall.With(ctx, cmp.Or(r.Stall, time.Minute))))
 	if err != nil {
-		cause := context.Cause(ctx)
-		end()
-		if cause != nil {
-			return nil, cause
-		}
-		return nil, fmt.Errorf("%w: %w", ErrUnreachable, bare(err))
+		return nil, unreachable(ctx, err)
 	}
-	res.Body = &alive{ReadCloser: res.Body, ctx: ctx, timer: timer, stall: stall, end: end}
+	res.Body = &body{res.Body, ctx}
 	return res, nil
+}
+
+func unreachable(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return fmt.Errorf("%w: %w", ErrUnreachable, bare(err))
+}
+
+// body is an answer's, whose faults are the server's.
+type body struct {
+	io.ReadCloser
+	ctx context.Context
+}
+
+func (b *body) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && err != io.EOF {
+		err = unreachable(b.ctx, err)
+	}
+	return n, err
 }
 
 // bare takes the address out of an error: it may hold a signature that opens the object to everybody.
@@ -72,33 +80,4 @@ func checkRedirect(req *http.Request, via []*http.Request) error {
 	}
 	req.Header = kept
 	return nil
-}
-
-// alive is a body that is watched for life.
-type alive struct {
-	io.ReadCloser
-	ctx   context.Context
-	timer *time.Timer
-	stall time.Duration
-	end   func()
-}
-
-func (a *alive) Read(p []byte) (int, error) {
-	n, err := a.ReadCloser.Read(p)
-	if n > 0 {
-		a.timer.Reset(a.stall)
-	}
-	if err != nil && err != io.EOF {
-		if cause := context.Cause(a.ctx); cause != nil {
-			return n, cause
-		}
-		err = fmt.Errorf("%w: %w", ErrUnreachable, bare(err))
-	}
-	return n, err
-}
-
-func (a *alive) Close() error {
-	err := a.ReadCloser.Close()
-	a.end()
-	return err
 }
