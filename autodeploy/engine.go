@@ -46,6 +46,8 @@ type Deps struct {
 	Forges func(ctx context.Context) ([]gitea.Connection, error)
 	// Secrets are those that deliveries to /hooks/KIND may be signed with.
 	Secrets func(ctx context.Context, kind string) ([]Secret, error)
+	// HookBase is the address under which a forge reaches this daemon, without a trailing slash. nil: hooks cannot be made.
+	HookBase func(ctx context.Context, forge string) (string, error)
 	// Pull is told of pull requests, and says for people what it did. May be nil.
 	Pull func(ctx context.Context, c Change) (outcome string, err error)
 	// Others are services that something else deploys, such as previews; no change deploys them. May be nil.
@@ -54,6 +56,8 @@ type Deps struct {
 	Now    func() time.Time
 	// Every is the pause between two looks at the repositories; 0 is a minute.
 	Every time.Duration
+	// TestTime is how long a test delivery is waited for; 0 is 15 s.
+	TestTime time.Duration
 }
 
 // Engine turns changes into deploys. Its methods are safe for concurrent use.

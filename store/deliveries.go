@@ -44,7 +44,7 @@ const (
 	listDeliveries = `SELECT ` + deliveryColumns + ` FROM deliveries
   WHERE id < ?1 AND (?2 = '' OR lower(repository) = lower(?2)) ORDER BY id DESC LIMIT ?3`
 	openDeliveries  = `SELECT ` + deliveryColumns + ` FROM deliveries WHERE state = 'received' ORDER BY id LIMIT ?`
-	findDelivery    = `SELECT ` + deliveryColumns + ` FROM deliveries WHERE forge = ? AND repository = ? AND id > ? ORDER BY id LIMIT 1`
+	findDelivery    = `SELECT ` + deliveryColumns + ` FROM deliveries WHERE lower(repository) = lower(?) AND id > ? ORDER BY id LIMIT 1`
 	finishDelivery  = `UPDATE deliveries SET state = ?, outcome = ?, done_at = ? WHERE id = ? AND state = 'received'`
 	tryDelivery     = `UPDATE deliveries SET tries = tries + 1 WHERE id = ?`
 	lastDelivery    = `SELECT ifnull(max(id), 0) FROM deliveries`
@@ -85,8 +85,8 @@ func (s *Store) LastDelivery(ctx context.Context) (int64, error) {
 }
 
 // DeliveryAfter returns the first delivery of a repository after the one of an id, or ErrNotFound.
-func (s *Store) DeliveryAfter(ctx context.Context, forge, repository string, after int64) (Delivery, error) {
-	d, err := one(ctx, s.r, scanDelivery, findDelivery, forge, repository, after)
+func (s *Store) DeliveryAfter(ctx context.Context, repository string, after int64) (Delivery, error) {
+	d, err := one(ctx, s.r, scanDelivery, findDelivery, repository, after)
 	return d, wrap(err, "delivery of %s", repository)
 }
 

@@ -29,7 +29,7 @@ func TestDeliveries(t *testing.T) {
 	if open, err := s.OpenDeliveries(ctx, 10); err != nil || len(open) != 2 || open[0].ID != first.ID {
 		t.Errorf("%+v %v", open, err)
 	}
-	if d, err := s.DeliveryAfter(ctx, "default", "o/r", 0); err != nil || d.ID != first.ID {
+	if d, err := s.DeliveryAfter(ctx, "O/R", 0); err != nil || d.ID != first.ID {
 		t.Errorf("%+v %v", d, err)
 	}
 	if last, err := s.LastDelivery(ctx); err != nil || last != again.ID {
