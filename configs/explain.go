@@ -88,6 +88,9 @@ func (s *Settings) faults() []Fault {
 	}
 	c.address("listen", s.Listen)
 	c.address("gateway_listen", s.GatewayListen)
+	if u, err := url.Parse(s.PublicURL); s.PublicURL != "" && (err != nil || u.Host == "" || u.User != nil || (u.Scheme != "http" && u.Scheme != "https")) {
+		c.fault("public_url", "%q is not an address that others can open (write https://aictl.example.com)", clip(s.PublicURL))
+	}
 	if s.Listen == s.GatewayListen && !strings.HasSuffix(s.Listen, ":0") {
 		c.fault("gateway_listen", "%s is the API's address already: choose another port", s.Listen)
 	}
@@ -104,6 +107,9 @@ func (s *Settings) faults() []Fault {
 	oneOf(&c, "log.format", s.Log.Format, "auto", "text", "json")
 	if u, err := url.Parse(s.Gitea.URL); s.Gitea.URL != "" && (err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https")) {
 		c.fault("gitea.url", "%q is not the address of a server (write https://git.example.com)", clip(s.Gitea.URL))
+	}
+	if u, err := url.Parse(s.Gitea.WebhookURL); s.Gitea.WebhookURL != "" && (err != nil || u.Host == "" || u.User != nil || (u.Scheme != "http" && u.Scheme != "https")) {
+		c.fault("gitea.webhook_url", "%q is not the address of this server (write https://aictl.example.com or http://10.0.0.5:7600)", clip(s.Gitea.WebhookURL))
 	}
 	c.between("deploy.build_slots", s.Deploy.BuildSlots, 1, 64)
 	c.between("deploy.keep_releases", s.Deploy.KeepReleases, 2, 1000)
