@@ -20,7 +20,7 @@ const module = "aictl/"
 var layers = [][]string{
 	{"procs", "ports", "gitea", "configs", "web", "examples"},
 	{"store"},
-	{"deploy", "gateway", "services", "health", "recorder", "doctor", "replay", "interchange", "sinks", "autodeploy", "forges", "registry", "disk", "hosting"},
+	{"deploy", "gateway", "services", "health", "recorder", "doctor", "replay", "interchange", "sinks", "autodeploy", "forges", "registry", "disk", "hosting", "reports", "previews"},
 	{"api"},
 	{"daemon"},
 	{"cmd"},
