@@ -89,6 +89,9 @@ type Builder struct {
 	mu    sync.Mutex
 	locks map[string]chan struct{}
 	pins  map[string]int // keys in use by deploys that have no release yet
+	sizes map[string]size
+
+	imports sync.Mutex // held while the wheelhouse changes
 }
 
 // New returns a builder.
@@ -96,7 +99,7 @@ func New(cfg Config) *Builder {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Builder{cfg: cfg, log: cfg.Logger, locks: map[string]chan struct{}{}, pins: map[string]int{}}
+	return &Builder{cfg: cfg, log: cfg.Logger, locks: map[string]chan struct{}{}, pins: map[string]int{}, sizes: map[string]size{}}
 }
 
 // recipe is a decided build: its key and how it is carried out in dir.
@@ -163,7 +166,12 @@ func (b *Builder) ensure(ctx context.Context, r recipe) (Result, error) {
 		// Half an environment is of no use, and may be what filled the disk.
 		return Result{}, errors.Join(b.explain(err), os.RemoveAll(dir))
 	}
-	res.Detail = fmt.Sprintf("built %s (%s) in %s", r.key, r.what, time.Since(begun).Round(100*time.Millisecond))
+	took := time.Since(begun).Round(100 * time.Millisecond)
+	res.Detail = fmt.Sprintf("built %s (%s) in %s", r.key, r.what, took)
+	if env, err := b.Get(r.key); err == nil {
+		res.Detail += ", " + mebibytes(env.Bytes)
+		b.log.Info("environment built", "key", r.key, "what", r.what, "seconds", took.Seconds(), "bytes", env.Bytes)
+	}
 	return res, nil
 }
 
@@ -186,11 +194,20 @@ func (b *Builder) make(ctx context.Context, dir string, r recipe) error {
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
 	}
-	note, err := json.Marshal(map[string]any{"what": r.what, "built_at": begun.UTC(), "seconds": time.Since(begun).Seconds()})
+	took, s := time.Since(begun), measure(dir)
+	note, err := json.Marshal(Environment{What: r.what, BuiltAt: begun.UTC(), Seconds: took.Seconds(), Bytes: s.bytes, Shared: s.shared, Files: s.files})
 	if err != nil {
 		return err
 	}
 	return writeSynced(filepath.Join(dir, marker), note)
+}
+
+// mebibytes is a size on the disk for people.
+func mebibytes(n int64) string {
+	if n < 10<<20 {
+		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+	}
+	return fmt.Sprintf("%d MiB", n>>20)
 }
 
 // writeSynced writes a file so that it does not appear before what was written ahead of it.

@@ -124,14 +124,16 @@ func (p *pyBuild) build(ctx context.Context, dir string) error {
 	if err := p.b.venv(ctx, p.req, p.py, p.uv, dir, p.uv != "" || !p.reqs.needed()); err != nil || !p.reqs.needed() {
 		return err
 	}
+	imported := p.b.wheelhouse()
+	if p.b.cfg.Offline && p.reqs.locked != nil {
+		*p.reqs.locked = imported.replace(*p.reqs.locked)
+	}
 	files, err := p.reqs.files(dir)
+	if err == nil {
+		files, err = imported.allow(files, dir)
+	}
 	if err != nil {
 		return err
-	}
-	if p.b.wheelhouse().any() {
-		if files, err = p.b.wheelhouse().allow(files, dir); err != nil {
-			return err
-		}
 	}
 	for _, f := range files {
 		if p.uv != "" {

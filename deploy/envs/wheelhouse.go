@@ -91,6 +91,9 @@ var (
 // allow lets requirements with hashes be met by imported wheels: an exported wheel is made from what was installed, so that its hash is
 // another than the index's, and it was verified when it was imported. Files without hashes, or that refer to others, stay as they are.
 func (h wheelhouse) allow(files []reqFile, env string) ([]reqFile, error) {
+	if !h.any() {
+		return files, nil
+	}
 	out := slices.Clone(files)
 	for k, f := range files {
 		text, err := os.ReadFile(f.path)
@@ -107,6 +110,17 @@ func (h wheelhouse) allow(files []reqFile, env string) ([]reqFile, error) {
 		}
 	}
 	return out, nil
+}
+
+// replace takes imported wheels for packages that a lock file gets from a repository or an address, which cannot be asked.
+func (h wheelhouse) replace(l locked) locked {
+	l.pins = slices.Clone(l.pins)
+	for k, p := range l.pins {
+		if sums := h.hashes(p.name, p.version); p.direct != "" && !filepath.IsAbs(p.direct) && len(sums) > 0 {
+			l.pins[k] = pin{name: p.name, version: p.version, hashes: sums}
+		}
+	}
+	return l
 }
 
 // extend adds the hashes of imported wheels to the requirements that they can meet.
