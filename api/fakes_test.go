@@ -170,8 +170,8 @@ func (b *backend) Submit(_ context.Context, req deploy.Request) (store.Deploy, e
 	b.request = req
 	return b.deploys[0], b.note("submit")
 }
-func (b *backend) Rollback(_ context.Context, service, release, _, trigger string) (store.Deploy, error) {
-	return b.deploys[0], b.note("rollback " + service + " " + release + " " + trigger)
+func (b *backend) Rollback(_ context.Context, req deploy.RollbackRequest) (store.Deploy, error) {
+	return b.deploys[0], b.note("rollback " + req.Service + " " + req.To + " " + req.Trigger)
 }
 func (b *backend) Cancel(context.Context, int64) error { return b.note("cancel") }
 func (b *backend) Subscribe(int64) (<-chan deploy.Event, func()) {

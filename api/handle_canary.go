@@ -6,12 +6,13 @@ import (
 	"regexp"
 	"strings"
 
+	"aictl/deploy"
 	"aictl/gateway"
 	"aictl/services"
 )
 
 // TriggerPromote is the trigger of the deploy that makes a canary the live release.
-const TriggerPromote = "promote"
+const TriggerPromote = deploy.TriggerPromote
 
 // Trials sends parts and copies of a service's requests elsewhere; *services.Manager is one.
 type Trials interface {
@@ -93,7 +94,7 @@ func (s *Server) promoteCanary(ctx context.Context, in *nameInput) (DeployDocume
 	if err != nil {
 		return DeployDocument{}, err
 	}
-	d, err := s.deps.Deploys.Rollback(ctx, in.Name, v.Release, actor(ctx), TriggerPromote)
+	d, err := s.deps.Deploys.Rollback(ctx, deploy.RollbackRequest{Service: in.Name, To: v.Release, Actor: actor(ctx), Trigger: TriggerPromote, Origin: origin(ctx)})
 	return s.newDeploy(d), err
 }
 

@@ -31,12 +31,14 @@ type deploysInput struct {
 }
 
 func (s *Server) deploy(ctx context.Context, in *deployInput) (DeployDocument, error) {
-	d, err := s.deps.Deploys.Submit(ctx, requestOf(in.Body, actor(ctx)))
+	d, err := s.deps.Deploys.Submit(ctx, requestOf(ctx, in.Body))
 	return s.newDeploy(d), err
 }
 
 func (s *Server) rollback(ctx context.Context, in *rollbackInput) (DeployDocument, error) {
-	d, err := s.deps.Deploys.Rollback(ctx, in.Name, in.Body.To, actor(ctx), in.Body.Trigger)
+	d, err := s.deps.Deploys.Rollback(ctx, deploy.RollbackRequest{
+		Service: in.Name, To: in.Body.To, Actor: actor(ctx), Trigger: in.Body.Trigger, Reason: in.Body.Reason, Origin: origin(ctx),
+	})
 	return s.newDeploy(d), err
 }
 
@@ -84,8 +86,12 @@ func (s *Server) getDeploy(ctx context.Context, in *deployIDInput) (DeployDocume
 		return DeployDocument{}, err
 	}
 	verified, err := s.deps.Verified(in.ID)
+	if err != nil {
+		return DeployDocument{}, err
+	}
+	status, err := s.deps.Reported(ctx, in.ID)
 	return DeployDocument{
-		SchemaVersion: SchemaVersion, Deploy: s.renderDeploy(d), Steps: each(steps, renderStep), Tail: orEmpty(tail), Verified: verified,
+		SchemaVersion: SchemaVersion, Deploy: s.renderDeploy(d), Steps: each(steps, renderStep), Tail: orEmpty(tail), Verified: verified, Status: status,
 	}, err
 }
 

@@ -9,14 +9,14 @@ import (
 )
 
 func (s *Server) preview(ctx context.Context, in *deployInput) (PreviewDocument, error) {
-	p, err := s.deps.Deploys.Preview(ctx, requestOf(in.Body, actor(ctx)))
+	p, err := s.deps.Deploys.Preview(ctx, requestOf(ctx, in.Body))
 	return renderPreview(p), err
 }
 
-func requestOf(req DeployRequest, actor string) deploy.Request {
+func requestOf(ctx context.Context, req DeployRequest) deploy.Request {
 	return deploy.Request{
 		Source: store.Source{Kind: req.Source.Kind, URL: req.Source.URL, Ref: req.Source.Ref, Subdir: req.Source.Subdir},
-		Name:   req.Name, Env: req.Env, Replicas: req.Replicas, Actor: actor, Trigger: req.Trigger,
+		Name:   req.Name, Env: req.Env, Replicas: req.Replicas, Actor: actor(ctx), Trigger: req.Trigger, Reason: req.Reason, Origin: origin(ctx),
 		Verify: (*deploy.Verify)(req.Verify), Canary: req.Canary,
 	}
 }

@@ -33,6 +33,15 @@ func actor(ctx context.Context) string {
 	return "uid " + id
 }
 
+// origin is where the caller is: the address of a connection, "" on this machine's unix socket.
+func origin(ctx context.Context) string {
+	c, ok := ctx.Value(peerKey{}).(net.Conn)
+	if !ok || c.RemoteAddr() == nil || c.RemoteAddr().Network() == "unix" {
+		return ""
+	}
+	return c.RemoteAddr().String()
+}
+
 func peerUID(c *net.UnixConn) (uint32, error) {
 	raw, err := c.SyscallConn()
 	if err != nil {

@@ -13,6 +13,7 @@ type DeployRequest struct {
 	Env      map[string]string `json:"env,omitempty" doc:"Environment overrides, kept with the service"`
 	Replicas *int              `json:"replicas,omitempty" minimum:"0" maximum:"1000" doc:"Pins the replica count"`
 	Trigger  string            `json:"trigger,omitempty" enum:"api,cli,panel" default:"api" doc:"What asked"`
+	Reason   string            `json:"reason,omitempty" maxLength:"500" doc:"Why, for the history"`
 	Canary   *float64          `json:"canary,omitempty" exclusiveMinimum:"0" maximum:"100" doc:"The new release becomes the service's canary with this percentage of the requests, instead of the live release"`
 	Verify   *VerifyRequest    `json:"verify,omitempty" doc:"Instead of what the manifest says under verify"`
 }
@@ -29,7 +30,8 @@ type VerifyRequest struct {
 
 // RollbackRequest asks for an earlier release to be live again; an empty To is the one that was live before.
 type RollbackRequest struct {
-	To      string `json:"to,omitempty" doc:"Release id; empty is the previous one"`
+	To      string `json:"to,omitempty" maxLength:"100" doc:"Release id or number, or its commit: all of its SHA or at least 7 digits; empty is the previous one"`
+	Reason  string `json:"reason,omitempty" maxLength:"500" doc:"Why, for the history"`
 	Trigger string `json:"trigger,omitempty" enum:"api,cli,panel" default:"api" doc:"What asked"`
 }
 
@@ -47,6 +49,7 @@ type DeployDocument struct {
 	Steps         []Step         `json:"steps"`
 	Tail          []string       `json:"tail" doc:"Last lines of the deploy's log"`
 	Verified      *replay.Report `json:"verified,omitempty" doc:"What the verification found"`
+	Status        *StatusReport  `json:"status,omitempty" doc:"The commit status by which a Gitea is told; absent for a source on none"`
 }
 
 // Deploy is one attempt to turn a commit into the live release.

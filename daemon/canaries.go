@@ -43,3 +43,8 @@ func (c canaries) Measure(service string) func() (live, canary deploy.Side) {
 func sideOf(s gateway.SideStats) deploy.Side {
 	return deploy.Side{Requests: s.Requests, Errors: s.Errors, P95: s.P95}
 }
+
+// pausePushes keeps pushes from undoing a rollback.
+func (d *Daemon) pausePushes(ctx context.Context, service, why, actor string) error {
+	return d.pushes.Pause(ctx, service, why, actor)
+}

@@ -26,6 +26,7 @@ import (
 	"aictl/recorder/intents"
 	"aictl/registry"
 	"aictl/replay"
+	"aictl/reports"
 	"aictl/services"
 	"aictl/sinks"
 	"aictl/store"
@@ -71,6 +72,7 @@ type Daemon struct {
 	forges   *forges.Book
 	hosting  *hosting.Host
 	pushes   *autodeploy.Engine
+	reports  *reports.Outbox
 	mirrors  *gitea.Mirrors
 	lfs      *lfs.Store
 	apiTLS   *certificate  // nil: plain HTTP
@@ -145,16 +147,17 @@ func (d *Daemon) wire() error {
 	d.forges = d.newForges()
 	d.mirrors = d.newMirrors()
 	d.hosting = d.newHosting()
+	d.reports = d.newReports()
 	d.verifier = verifier{d.replays, d.dir.Logs()}
 	d.registry = registry.New(d.store, &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}, d.log)
 	d.builds = d.newEnvironments(s.Deploy)
 	d.deployer = deploy.New(deploy.Deps{
 		Gate: d.verifier.verify, Contract: contracts{d.registry}.check,
-		Store: d.store, Fleet: d.services, Canary: d.services.DeployedCanary, Trial: canaries{d.services, d.gateway}, Notify: d.deploys.notify, Order: d.services.CheckOrder, Enforce: services.Enforce, Lines: d.lastLines, HTTP: &http.Client{Timeout: 10 * time.Second}, Logger: d.log,
+		Store: d.store, Fleet: d.services, Canary: d.services.DeployedCanary, Trial: canaries{d.services, d.gateway}, Pause: d.pausePushes, Notify: d.notifyDeploy, Order: d.services.CheckOrder, Enforce: services.Enforce, Lines: d.lastLines, HTTP: &http.Client{Timeout: 10 * time.Second}, Logger: d.log,
 		Sources: &deploy.Origins{Mirrors: d.mirrors, Forges: d.forges.List, Hosted: d.hosting.Find},
 		Envs:    d.builds,
 		Dirs:    deploy.Dirs{Releases: d.dir.Releases(), Envs: d.dir.Envs(), Logs: d.dir.Logs()},
-		Slots:   s.Deploy.BuildSlots, Keep: s.Deploy.KeepReleases, Limits: deploy.StepLimits(time.Duration(s.Deploy.StepTimeout)),
+		Slots:   s.Deploy.BuildSlots, Keep: s.Deploy.KeepReleases, History: s.Deploy.KeepDeploys, Limits: deploy.StepLimits(time.Duration(s.Deploy.StepTimeout)),
 	})
 	d.pushes = d.newAutodeploy()
 	d.trust(s)
@@ -197,6 +200,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	})
 	telling := run.stage()
 	telling.start("deploy events", d.deploys.run)
+	telling.start("reports", d.reports.Run)
 	deploying := run.stage()
 	deploying.start("deploys", d.deployer.Run)
 	deploying.start("pushes", d.pushes.Run)

@@ -5,10 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net/http"
-	"os"
 	"regexp"
 	"slices"
 	"sync"
@@ -24,6 +22,8 @@ import (
 const (
 	defaultSlots = 2
 	defaultKeep  = 5
+	// defaultHistory are deploys kept per service, with their logs.
+	defaultHistory = 200
 )
 
 // maxRunning bounds the deploys under way at a time, those included that only wait for health.
@@ -42,11 +42,15 @@ type Deps struct {
 	// Enforce says what this machine cannot do of what a manifest asks for its processes: warnings for limits it does not hold
 	// them to, an error for what keeps them from starting. May be nil.
 	Enforce func(ctx context.Context, m configs.Manifest) (warnings []string, err error)
+	// Room says why there is no room on the disk for a deploy; asked before anything is fetched. May be nil.
+	Room func(ctx context.Context) error
 	// Gate judges a deploy's candidates after they are healthy and before they are live, when the deploy asks for it; its error
 	// ends the deploy, and the old release keeps serving. May be nil: then no deploy can ask for it.
 	Gate func(ctx context.Context, in GateInput) (detail string, err error)
 	// Canary makes healthy candidates the service's canary, with this percentage of the requests. May be nil: then no deploy can ask for it.
 	Canary func(ctx context.Context, service, release string, ids []string, weight float64, actor string) error
+	// Pause keeps pushes from deploying a service by themselves, as a rollback wants it. May be nil.
+	Pause func(ctx context.Context, service, why, actor string) error
 	// Trial leads canaries for the strategy of that name. May be nil: then a manifest that asks for it cannot be deployed.
 	Trial Trial
 	// Contract keeps what a candidate's interface is and compares it with that of the live release; its error fails the deploy. May be nil.
@@ -57,6 +61,7 @@ type Deps struct {
 	Dirs     Dirs
 	Slots    int
 	Keep     int
+	History  int // deploys kept per service with their logs, beyond those whose release is kept
 	Limits   Limits
 	Now      func() time.Time
 }
@@ -113,6 +118,9 @@ func New(d Deps) *Deployer {
 	}
 	if d.Keep <= 0 {
 		d.Keep = defaultKeep
+	}
+	if d.History <= 0 {
+		d.History = defaultHistory
 	}
 	if d.Logger == nil {
 		d.Logger = slog.New(slog.DiscardHandler)
@@ -333,40 +341,6 @@ func (d *Deployer) nudge() {
 	case d.wake <- struct{}{}:
 	default:
 	}
-}
-
-// Rollback queues the return to a kept release, which needs no network; to "" is the one that was live before.
-func (d *Deployer) Rollback(ctx context.Context, service, to, actor, trigger string) (store.Deploy, error) {
-	svc, err := d.Store.Service(ctx, service)
-	if err != nil {
-		return store.Deploy{}, err
-	}
-	if to == "" {
-		to = svc.Previous
-	}
-	if to == "" {
-		return store.Deploy{}, fmt.Errorf("roll back %s: %w: %w: nothing was live before", service, ErrNoSuchRelease, store.ErrNotFound)
-	}
-	if to == svc.Release {
-		return store.Deploy{}, fmt.Errorf("roll back %s: %w: %s is live already", service, store.ErrConflict, to)
-	}
-	rel, err := d.Store.Release(ctx, service, to)
-	if errors.Is(err, store.ErrNotFound) {
-		return store.Deploy{}, fmt.Errorf("roll back %s: %w: %w: %s is not kept", service, ErrNoSuchRelease, store.ErrNotFound, to)
-	}
-	if err != nil {
-		return store.Deploy{}, err
-	}
-	if id, ok := d.promoteNow(service, rel.ID); ok {
-		return d.Store.Deploy(ctx, id)
-	}
-	if _, err := os.Stat(rel.Dir); errors.Is(err, fs.ErrNotExist) {
-		return store.Deploy{}, fmt.Errorf("roll back %s: %w: %w: the folder of %s is gone; deploy commit %s again", service, ErrNoSuchRelease, store.ErrNotFound, to, rel.Commit)
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	row := store.Deploy{Service: service, Kind: KindRollback, Source: svc.Source, Commit: rel.Commit, Release: rel.ID, Actor: actor, Trigger: trigger}
-	return d.enqueue(ctx, row, wishes{Named: true})
 }
 
 // Cancel ends a deploy: a queued one at once, a running one by killing what it runs, unless it has already switched.

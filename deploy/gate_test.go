@@ -88,7 +88,7 @@ func TestManifestAsksForVerification(t *testing.T) {
 	second := r.ended(r.submit(Request{Source: o.source(), Verify: &Verify{Replay: ptr(5), Live: ptr(true), Path: "/p*", Methods: []string{"GET"}, MaxDiff: ptr(0.5)}}).ID)
 	o.commit(map[string]string{"x": "z"})
 	off := r.ended(r.submit(Request{Source: o.source(), Verify: &Verify{Replay: ptr(0)}}).ID)
-	back, err := r.Rollback(t.Context(), off.Service, "", "", "")
+	back, err := r.Rollback(t.Context(), RollbackRequest{Service: off.Service})
 	must(t, err)
 	back = r.ended(back.ID)
 	if len(seen) != 2 {

@@ -85,7 +85,9 @@ func (f *fleet) LaunchNew(ctx context.Context, service, release string, n int) (
 
 func (f *fleet) add(ctx context.Context, service, release string, n int, adopt bool) ([]store.Instance, error) {
 	rows, err := f.st.Instances(ctx, service, release)
-	rows = slices.DeleteFunc(rows, func(i store.Instance) bool { return i.Purpose != store.PurposeRolling && i.Purpose != store.PurposeCanary })
+	rows = slices.DeleteFunc(rows, func(i store.Instance) bool {
+		return i.Purpose != store.PurposeRolling && i.Purpose != store.PurposeCanary
+	})
 	rows = rows[:min(n, len(rows))]
 	if !adopt {
 		rows = nil

@@ -332,14 +332,14 @@ func TestRollbackNeedsNoOrigin(t *testing.T) {
 	r := newRig(t).run()
 	o := newOrigin(t, plain(""))
 	first := r.deploy(o)
-	if _, err := r.Rollback(t.Context(), "svc", "", "ann", "cli"); !errors.Is(err, ErrNoSuchRelease) {
+	if _, err := r.Rollback(t.Context(), RollbackRequest{Service: "svc", Actor: "ann", Trigger: "cli"}); !errors.Is(err, ErrNoSuchRelease) {
 		t.Errorf("with nothing before: %v", err)
 	}
 	o.commit(map[string]string{"new": "1"})
 	second := r.deploy(o)
 	must(t, os.RemoveAll(o.dir))
 	must(t, os.RemoveAll(filepath.Join(r.root, "repos")))
-	row, err := r.Rollback(t.Context(), "svc", "", "ann", "cli")
+	row, err := r.Rollback(t.Context(), RollbackRequest{Service: "svc", Actor: "ann", Trigger: "cli"})
 	must(t, err)
 	row = r.ended(row.ID)
 	svc := r.service("svc")
@@ -350,15 +350,15 @@ func TestRollbackNeedsNoOrigin(t *testing.T) {
 		t.Errorf("steps %s", got)
 	}
 	for to, want := range map[string]error{first.Release: store.ErrConflict, "r99-00000000": ErrNoSuchRelease} {
-		if _, err := r.Rollback(t.Context(), "svc", to, "", ""); !errors.Is(err, want) {
+		if _, err := r.Rollback(t.Context(), RollbackRequest{Service: "svc", To: to}); !errors.Is(err, want) {
 			t.Errorf("to %s: %v; want %v", to, err, want)
 		}
 	}
-	if _, err := r.Rollback(t.Context(), "nothing", "", "", ""); !errors.Is(err, store.ErrNotFound) {
+	if _, err := r.Rollback(t.Context(), RollbackRequest{Service: "nothing"}); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("of no service: %v", err)
 	}
 	must(t, os.RemoveAll(r.releaseDir("svc", second.Release)))
-	if _, err := r.Rollback(t.Context(), "svc", second.Release, "", ""); !errors.Is(err, ErrNoSuchRelease) || !strings.Contains(err.Error(), "deploy commit "+second.Commit+" again") {
+	if _, err := r.Rollback(t.Context(), RollbackRequest{Service: "svc", To: second.Release}); !errors.Is(err, ErrNoSuchRelease) || !strings.Contains(err.Error(), "deploy commit "+second.Commit+" again") {
 		t.Errorf("to a lost folder: %v", err)
 	}
 }
@@ -372,7 +372,7 @@ func TestRollbackWithoutItsEnvironment(t *testing.T) {
 	o.commit(plain("runtime: command\n"))
 	second := r.deploy(o)
 	must(t, os.RemoveAll(r.deps.Dirs.Envs))
-	row, err := r.Rollback(t.Context(), "svc", first.Release, "", "")
+	row, err := r.Rollback(t.Context(), RollbackRequest{Service: "svc", To: first.Release})
 	must(t, err)
 	row = r.ended(row.ID)
 	if row.State != store.DeployFailed || row.FailedStep != StepStart || !strings.Contains(row.Error, "deploy commit "+first.Commit+" again") || r.service("svc").Release != second.Release {
@@ -395,7 +395,7 @@ func TestCleanUp(t *testing.T) {
 		rel = append(rel, r.deploy(o).Release)
 	}
 	// Back to the second: it is live, the last one previous, and both stay whatever comes.
-	row, err := r.Rollback(t.Context(), "svc", rel[1], "", "")
+	row, err := r.Rollback(t.Context(), RollbackRequest{Service: "svc", To: rel[1]})
 	must(t, err)
 	if row := r.ended(row.ID); row.State != store.DeployLive {
 		t.Fatalf("%+v", row)

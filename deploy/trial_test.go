@@ -205,7 +205,7 @@ func TestCanaryPromotedByHand(t *testing.T) {
 	row := r.onTrial(o, f)
 	now, err := r.Store.Deploy(t.Context(), row.ID)
 	must(t, err)
-	got, err := r.Rollback(t.Context(), "svc", now.Release, "ann", "promote")
+	got, err := r.Rollback(t.Context(), RollbackRequest{Service: "svc", To: now.Release, Actor: "ann", Trigger: "promote"})
 	if err != nil || got.ID != row.ID {
 		t.Fatalf("%+v, %v", got, err)
 	}

@@ -13,6 +13,7 @@ import (
 // deployFlags are the flags of deploy.
 type deployFlags struct {
 	name, ref, subdir string
+	reason            string
 	env               []string
 	replicas          int
 	wait, watch, dry  bool
@@ -58,6 +59,7 @@ The command waits for the result. Ctrl-C leaves the deploy going; --wait=false d
 	flags.BoolVar(&f.watch, "watch", false, a.t("deploy the directory again whenever a file changes, until Ctrl-C"))
 	flags.BoolVar(&f.dry, "dry-run", false, a.t("show what the deploy would change, and do nothing"))
 	flags.Float64Var(&f.canary, "canary", 0, a.t("make it the canary with so many percent of the requests, not the live release"))
+	flags.StringVar(&f.reason, "reason", "", a.t("why, for the history"))
 	a.verifyFlags(cmd, &f.verify)
 	a.waitFlags(cmd, &f.wait, &f.timeout)
 	return cmd
@@ -77,7 +79,7 @@ func (a *app) deploy(cmd *cobra.Command, arg string, f deployFlags) error {
 	if err != nil {
 		return a.usageError(cmd, err)
 	}
-	req := api.DeployRequest{Source: source, Name: f.name, Env: env, Trigger: "cli"}
+	req := api.DeployRequest{Source: source, Name: f.name, Env: env, Reason: f.reason, Trigger: "cli"}
 	if cmd.Flags().Changed("replicas") {
 		if f.replicas < 0 {
 			return a.usageError(cmd, a.errorf("--replicas %d is not a number of instances: use 0, 1, 2 …", f.replicas))
@@ -130,7 +132,7 @@ func sampleOf(source api.Source) string {
 }
 
 func (a *app) rollbackCommand() *cobra.Command {
-	var to string
+	var to, reason string
 	var wait, list bool
 	var timeout time.Duration
 	cmd := &cobra.Command{
@@ -138,11 +140,12 @@ func (a *app) rollbackCommand() *cobra.Command {
 		Short: a.t("Make an earlier release live again"),
 		Long: a.t(`Make an earlier release live again: the one before, or the one that --to names. Its environment is still
 there, so nothing is fetched or built. The same gate as for a deploy applies: it must become healthy first.
---list shows the releases that are kept.`),
+From then on pushes do not deploy the service, until "aictl deploys resume" says so. --list shows the releases that are kept.`),
 		Example: a.examples(
 			a.t("Back to the release before"), "aictl rollback ocr",
 			a.t("Choose one"), "aictl rollback ocr --list",
-			"", "aictl rollback ocr --to r12-1a2b3c4d"),
+			"", "aictl rollback ocr --to r12",
+			"", "aictl rollback ocr --to 1a2b3c4d --reason \"wrong model\""),
 		Args:              a.args(cobra.ExactArgs(1)),
 		ValidArgsFunction: a.completeServices(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -153,14 +156,15 @@ there, so nothing is fetched or built. The same gate as for a deploy applies: it
 			if list {
 				return a.listReleases(cmd, client, args[0])
 			}
-			doc, err := client.Rollback(cmd.Context(), args[0], api.RollbackRequest{To: to, Trigger: "cli"})
+			doc, err := client.Rollback(cmd.Context(), args[0], api.RollbackRequest{To: to, Reason: reason, Trigger: "cli"})
 			if err != nil {
 				return err
 			}
 			return a.newWaiter(client, doc.Deploy).finish(cmd.Context(), wait, timeout)
 		},
 	}
-	cmd.Flags().StringVar(&to, "to", "", a.t("release id (default: the one that was live before)"))
+	cmd.Flags().StringVar(&to, "to", "", a.t("release id, its number, or its commit (default: the one that was live before)"))
+	cmd.Flags().StringVar(&reason, "reason", "", a.t("why, for the history"))
 	cmd.Flags().BoolVar(&list, "list", false, a.t("show the releases that are kept"))
 	a.waitFlags(cmd, &wait, &timeout)
 	return cmd

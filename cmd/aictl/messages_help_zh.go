@@ -66,7 +66,7 @@ func helpZH() map[string]string {
 		"Stop a deploy that is queued or running: what it started is ended, and the old release keeps serving. A deploy\nthat has ended already is a conflict (exit code 7).": "停止排队或进行中的部署：它启动的一切会结束，旧版本继续服务。\n已经结束的部署会报冲突（退出码 7）。",
 		"Cancel deploy 12":                   "取消部署 12",
 		"Make an earlier release live again": "让较早的版本重新上线",
-		"Make an earlier release live again: the one before, or the one that --to names. Its environment is still\nthere, so nothing is fetched or built. The same gate as for a deploy applies: it must become healthy first.\n--list shows the releases that are kept.": "让较早的版本重新上线：上一个，或 --to 指定的。它的环境还在，无需获取或构建。\n与部署同样把关：先要健康。--list 显示保留的版本。",
+		"Make an earlier release live again: the one before, or the one that --to names. Its environment is still\nthere, so nothing is fetched or built. The same gate as for a deploy applies: it must become healthy first.\nFrom then on pushes do not deploy the service, until \"aictl deploys resume\" says so. --list shows the releases that are kept.": "让较早的版本重新上线：上一个，或 --to 指定的。它的环境还在，无需获取或构建。\n与部署同样把关：先要健康。此后推送不再自动部署该服务，直到执行 \"aictl deploys resume\"。--list 显示保留的版本。",
 		"Back to the release before": "回到上一个版本",
 		"Choose one":                 "自己选择",
 
@@ -153,7 +153,6 @@ func flagsZH() map[string]string {
 		"number of instances (default: the manifest's)":                        "实例数（默认：清单里的）",
 		"wait for the result":                                                  "等待结果",
 		"how long to wait; the deploy itself goes on (default: without end)":   "等多久；部署本身会继续（默认：一直等）",
-		"release id (default: the one that was live before)":                   "版本编号（默认：上一个上线的）",
 		"show the releases that are kept":                                      "显示保留的版本",
 		"wait until it has ended":                                              "等到它结束",
 		"at most so many":                                                      "最多若干条",

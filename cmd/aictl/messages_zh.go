@@ -14,11 +14,13 @@ var messagesZH = sync.OnceValue(func() map[string]string {
 	}
 	maps.Copy(all, replayZH())
 	maps.Copy(all, keysZH())
+	maps.Copy(all, pipelineZH())
 	maps.Copy(all, tlsZH())
 	maps.Copy(all, routesZH())
 	maps.Copy(all, exchangeZH())
 	maps.Copy(all, streamsZH())
 	maps.Copy(all, giteaZH())
+	maps.Copy(all, giteaConnectZH())
 	maps.Copy(all, registryZH())
 	return all
 })
