@@ -113,6 +113,10 @@ func (s *Settings) faults() []Fault {
 	}
 	c.between("deploy.build_slots", s.Deploy.BuildSlots, 1, 64)
 	c.between("deploy.keep_releases", s.Deploy.KeepReleases, 2, 1000)
+	c.between("deploy.keep_deploys", s.Deploy.KeepDeploys, 1, 100_000)
+	if s.Deploy.MinFree < 0 {
+		c.fault("deploy.min_free", "%s is negative (write 0 for no limit)", s.Deploy.MinFree)
+	}
 	c.positive("deploy.step_timeout", s.Deploy.StepTimeout)
 	c.index("deploy.pip_index", s.Deploy.PipIndex)
 	c.program("deploy.uv", s.Deploy.UV)

@@ -15,7 +15,7 @@ type Settings struct {
 	DataDir       string           `yaml:"data_dir" only:"nodb" takes:"restart" help:"where everything is kept"`
 	Listen        string           `yaml:"listen" takes:"restart" help:"address of the API"`
 	GatewayListen string           `yaml:"gateway_listen" takes:"restart" help:"address of the gateway"`
-	PublicURL     string           `yaml:"public_url" help:"address under which others reach the API, for links in commit statuses and for webhooks"`
+	PublicURL     string           `yaml:"public_url" help:"address under which others reach the API, for links in commit statuses"`
 	TLS           TLSSettings      `yaml:"tls"`
 	GatewayTLS    TLSSettings      `yaml:"gateway_tls"`
 	Trusted       []string         `yaml:"trusted_proxies" help:"addresses or networks of servers in front of the gateway that are believed about clients"`
@@ -54,6 +54,8 @@ type GiteaSettings struct {
 type DeploySettings struct {
 	BuildSlots   int      `yaml:"build_slots" help:"environments built at the same time"`
 	KeepReleases int      `yaml:"keep_releases" help:"releases kept per service, the live one included"`
+	KeepDeploys  int      `yaml:"keep_deploys" help:"deploys kept per service with their logs, beside those whose release is kept"`
+	MinFree      Size     `yaml:"min_free" help:"disk space below which nothing is deployed, but at most a twentieth of the disk; 0 for no limit"`
 	StepTimeout  Duration `yaml:"step_timeout" help:"longest time one step of a deploy may take"`
 	UV           string   `yaml:"uv" takes:"upgrade" help:"the uv program, auto to look for it, fetch to get it with pip when it is missing, off to use venv and pip"`
 	Python       string   `yaml:"python" takes:"upgrade" help:"the Python that environments are made from"`
@@ -94,6 +96,8 @@ func DefaultSettings() Settings {
 		Deploy: DeploySettings{
 			BuildSlots:   2,
 			KeepReleases: 5,
+			KeepDeploys:  200,
+			MinFree:      512 << 20,
 			StepTimeout:  Duration(15 * time.Minute),
 			UV:           "auto",
 			Python:       "python3",

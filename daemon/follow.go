@@ -18,7 +18,7 @@ func (d *Daemon) follow(old, next configs.Settings) {
 	d.services.SetHooks(next.Hooks.On)
 	d.trust(next)
 	d.sinks.Set(sinkConfigs(next.Records.Sinks))
-	d.deployer.Tune(next.Deploy.BuildSlots, next.Deploy.KeepReleases, deploy.StepLimits(time.Duration(next.Deploy.StepTimeout)))
+	d.deployer.Tune(next.Deploy.BuildSlots, next.Deploy.KeepReleases, next.Deploy.KeepDeploys, deploy.StepLimits(time.Duration(next.Deploy.StepTimeout)))
 	if old.Ports != next.Ports {
 		if err := d.ports.SetRange(context.Background(), ports.Range(next.Ports)); err != nil {
 			d.log.Error("range of ports not taken up", "ports", next.Ports, "err", err)

@@ -21,6 +21,11 @@ import (
 
 // fetch brings the mirror up to date and pins the commit.
 func (r *runner) fetch(ctx context.Context) (string, error) {
+	if r.Room != nil {
+		if err := r.Room(ctx); err != nil {
+			return "", err
+		}
+	}
 	src := r.dep.Source
 	repo, err := r.Sources.Open(ctx, src)
 	if err != nil {

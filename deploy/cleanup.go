@@ -14,56 +14,26 @@ import (
 
 // Clean removes releases beyond the number to keep, folders that no release names, and environments that no release
 // uses. The live and the previous release always stay. It touches nothing outside the folders of Dirs. It returns
-// what it removed.
+// what it removed: folders of releases by their paths, environments by their keys.
 func (d *Deployer) Clean(ctx context.Context) ([]string, error) {
-	d.files.Lock()
-	defer d.files.Unlock()
-	services, err := d.Store.Services(ctx, "", 0)
+	unused, err := d.unusedReleases(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var gone []string
 	var errs []error
-	known := map[string]bool{}
-	for _, svc := range services {
-		all, err := d.Store.Releases(ctx, svc.Name, "", 0)
-		if err != nil {
-			return gone, err
-		}
-		drop := surplus(all, svc, d.keep())
-		for _, rel := range all {
-			dir := d.releaseDir(svc.Name, rel.ID)
-			if !drop[rel.ID] || d.inWork[dir] {
-				known[dir] = true
-				continue
-			}
-			err := d.Store.DeleteRelease(ctx, svc.Name, rel.ID)
-			if errors.Is(err, store.ErrConflict) { // it still runs, or became live again
-				known[dir] = true
-				continue
-			}
-			errs = append(errs, err)
+	for _, w := range unused {
+		removed, err := d.Discard(ctx, w)
+		switch {
+		case err != nil:
+			errs = append(errs, fmt.Errorf("remove %s %s: %w", w.Kind, w.Name, err))
+		case removed && w.Kind == WasteEnvironment:
+			gone = append(gone, w.Name)
+		case removed:
+			gone = append(gone, w.Paths...)
 		}
 	}
-	orphans, err := d.orphans(known)
-	errs = append(errs, err)
-	for _, dir := range orphans {
-		if err := os.RemoveAll(dir); err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		gone = append(gone, dir)
-	}
-	keys, err := d.Store.EnvKeys(ctx)
-	if err != nil {
-		return gone, errors.Join(append(errs, err)...)
-	}
-	keep := map[string]bool{}
-	for k := range keys {
-		keep[k] = true
-	}
-	envs, err := d.Envs.Collect(ctx, keep)
-	return append(gone, envs...), errors.Join(append(errs, err)...)
+	return gone, errors.Join(errs...)
 }
 
 // surplus chooses the releases to drop: of those newest first, what comes after keep. The live and the previous one

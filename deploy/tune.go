@@ -7,21 +7,25 @@ import (
 
 // tuning are the bounds that can change while deploys run.
 type tuning struct {
-	keep   int
-	limits Limits
+	keep    int
+	history int
+	limits  Limits
 }
 
-// Tune changes the build slots, the releases kept and the limits of steps; zero values are the defaults. Deploys
+// Tune changes the build slots, the releases and the deploys kept and the limits of steps; zero values are the defaults. Deploys
 // under way go on: they give their slots back, and their next step has the new limit.
-func (d *Deployer) Tune(slots, keep int, limits Limits) {
+func (d *Deployer) Tune(slots, keep, history int, limits Limits) {
 	if slots <= 0 {
 		slots = defaultSlots
 	}
 	if keep <= 0 {
 		keep = defaultKeep
 	}
+	if history <= 0 {
+		history = defaultHistory
+	}
 	limits.fill()
-	d.tuned.Store(&tuning{keep, limits})
+	d.tuned.Store(&tuning{keep, history, limits})
 	d.build.resize(slots)
 }
 
@@ -30,6 +34,14 @@ func (d *Deployer) keep() int {
 		return t.keep
 	}
 	return d.Keep
+}
+
+// history is how many deploys are kept per service.
+func (d *Deployer) history() int {
+	if t := d.tuned.Load(); t != nil {
+		return t.history
+	}
+	return d.History
 }
 
 func (d *Deployer) limits() Limits {

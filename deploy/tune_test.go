@@ -63,12 +63,12 @@ func TestTune(t *testing.T) {
 	if d.keep() != 2 || d.limits().Fetch != time.Minute || d.limits().Drain != 5*time.Minute {
 		t.Errorf("%d, %+v", d.keep(), d.limits())
 	}
-	d.Tune(3, 7, StepLimits(2*time.Minute))
-	if d.keep() != 7 || d.limits().Hook != 2*time.Minute || d.limits().Switch != time.Minute || d.build.most != 3 {
+	d.Tune(3, 7, 50, StepLimits(2*time.Minute))
+	if d.keep() != 7 || d.history() != 50 || d.limits().Hook != 2*time.Minute || d.limits().Switch != time.Minute || d.build.most != 3 {
 		t.Errorf("%d, %+v, %d slots", d.keep(), d.limits(), d.build.most)
 	}
-	d.Tune(0, 0, Limits{})
-	if d.keep() != defaultKeep || d.build.most != defaultSlots || d.limits().Fetch != 30*time.Minute {
+	d.Tune(0, 0, 0, Limits{})
+	if d.keep() != defaultKeep || d.history() != defaultHistory || d.build.most != defaultSlots || d.limits().Fetch != 30*time.Minute {
 		t.Errorf("%d, %+v, %d slots", d.keep(), d.limits(), d.build.most)
 	}
 }
