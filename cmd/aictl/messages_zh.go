@@ -20,6 +20,7 @@ var messagesZH = sync.OnceValue(func() map[string]string {
 	maps.Copy(all, exchangeZH())
 	maps.Copy(all, streamsZH())
 	maps.Copy(all, giteaZH())
+	maps.Copy(all, statusZH())
 	maps.Copy(all, giteaConnectZH())
 	maps.Copy(all, registryZH())
 	return all
