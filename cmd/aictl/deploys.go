@@ -211,6 +211,7 @@ func (a *app) printDeploy(doc api.DeployDocument) error {
 	if !d.StartedAt.IsZero() {
 		field(a.t("took"), latency(time.Duration(d.DurationSeconds*float64(time.Second))))
 	}
+	field(a.t("status"), a.reportText(doc.Status))
 	b.WriteByte('\n')
 	steps := *a
 	steps.err = a.out // the same drawing, on stdout
@@ -218,6 +219,7 @@ func (a *app) printDeploy(doc api.DeployDocument) error {
 	for _, warning := range d.Warnings {
 		fmt.Fprintf(&b, "\n%s %s\n", a.out.paint(yellow, a.t("warning:")), printable(warning))
 	}
+	b.WriteString(a.reportWarning(doc.Status))
 	if d.Error != "" {
 		fmt.Fprintf(&b, "\n%s %s\n", a.out.paint(red, a.t("error:")), strings.TrimSpace(d.Error))
 	}
