@@ -133,16 +133,23 @@ type Deps struct {
 	Gateway   Counters                          // of canaries and shadows; nil: no counts
 	Replays   Replays
 	Verified  func(deploy int64) (*replay.Report, error) // what the verification of a deploy found; nil: none is
+	// Reported is the commit status by which a Gitea is told of a deploy; nil: none is told.
+	Reported func(ctx context.Context, deploy int64) (*StatusReport, error)
 	// Keys are the API keys of services; nil: none can be made.
 	Keys Keys
 	// Limits is what the gateway's rules did, by service; nil: no counts.
 	Limits func() map[string]gateway.Limits
 
 	Sinks Sinks // nil: none
+	// Builds are the environments that releases run in, and EnvUses the releases that they are kept for; nil: there are none.
+	Builds  Environments
+	EnvUses func(ctx context.Context) ([]store.EnvUse, error)
 	// Algorithms is the registry; nil: nothing is in it.
 	Algorithms Algorithms
 	// Forges are the connected Giteas; nil: none, and none can be connected.
-	Forges  Forges
+	Forges Forges
+	// Pushes cause deploys; nil: they do not.
+	Pushes  Pushes
 	Hosting Hosting // of repositories of its own; nil: there are none
 	// Webhooks answers everything below /hooks/ and tells its callers apart by itself; Git answers everything below /git/ for
 	// callers that have the token, also as the password of HTTP Basic. Both bound the bodies they read. nil: nothing is there.
@@ -195,14 +202,26 @@ func (d *Deps) check() error {
 	if d.Sinks == nil {
 		d.Sinks = &sinks.Sinks{}
 	}
+	if d.Builds == nil {
+		d.Builds = noEnvironments{}
+	}
+	if d.EnvUses == nil {
+		d.EnvUses = func(context.Context) ([]store.EnvUse, error) { return nil, nil }
+	}
 	if d.Forges == nil {
 		d.Forges = noForges{}
+	}
+	if d.Pushes == nil {
+		d.Pushes = noPushes{}
 	}
 	if d.Hosting == nil {
 		d.Hosting = noHosting{}
 	}
 	if d.Algorithms == nil {
 		d.Algorithms = noAlgorithms{}
+	}
+	if d.Reported == nil {
+		d.Reported = func(context.Context, int64) (*StatusReport, error) { return nil, nil }
 	}
 	if d.Verified == nil {
 		d.Verified = func(int64) (*replay.Report, error) { return nil, nil }

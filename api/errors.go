@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"aictl/deploy"
+	"aictl/deploy/envs"
 	"aictl/forges"
 	"aictl/gitea"
 	"aictl/hosting"
@@ -36,6 +37,10 @@ var kinds = []Kind{
 	{deploy.ErrSource, http.StatusUnprocessableEntity, CodeInvalid, ""},
 	{deploy.ErrUndeployable, http.StatusUnprocessableEntity, CodeInvalid, ""},
 	{deploy.ErrCancelled, http.StatusConflict, CodeConflict, ""},
+	{envs.ErrNoEnvironment, http.StatusNotFound, CodeNotFound, "`GET /api/v1/environments` lists those that there are"},
+	{envs.ErrArchive, http.StatusUnprocessableEntity, CodeInvalid, ""},
+	{envs.ErrBad, http.StatusUnprocessableEntity, CodeInvalid, ""},
+	{envs.ErrNoSpace, http.StatusInsufficientStorage, CodeDiskFull, ""},
 	{services.ErrNoRelease, http.StatusConflict, CodeConflict, ""},
 	{services.ErrNotHealthy, http.StatusConflict, CodeConflict, "its log says more: `aictl logs`"},
 	{services.ErrRuns, http.StatusConflict, CodeConflict, "wait for its end, or end it with `aictl stop`"},

@@ -42,6 +42,8 @@ func (s *Server) routes() {
 	stream[DeployEvent](s, "/deploys/{id}/events", deploys, "deployEvents",
 		"What happens in a deploy: the steps so far, then steps and log lines as they come, last an event of type end", s.deployEvents)
 
+	s.environmentRoutes(deploys)
+
 	stream[LogLine](s, "/logs", logs, "logs", "Log lines in the order of time", s.logs)
 	stream[Event](s, "/events", services, "events", "The last 1000 things that happened to services and deploys, and new ones as they come", s.events)
 
@@ -75,6 +77,7 @@ func (s *Server) routes() {
 	post(s, "/keys/{name}/revoke", services, "revokeKey", "Make an API key worthless, from the next request on", http.StatusOK, s.revokeKey)
 
 	s.forgeRoutes("gitea")
+	s.pushRoutes("gitea")
 	s.hostingRoutes("gitea")
 
 	get(s, "/config", system, "config", "The settings that run, and where each comes from", s.config)
