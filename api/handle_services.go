@@ -35,9 +35,11 @@ func (s *Server) listServices(ctx context.Context, in *servicesInput) (ServiceLi
 		s.deps.Services.CountFiles(views)
 	}
 	traffic := s.deps.Traffic()
-	return ServiceList{SchemaVersion: SchemaVersion, ConfigRefused: s.deps.Config.ConfigRefused(), Services: each(views, func(v services.View) Service {
-		return renderService(v, in.Detail, in.Usage, traffic)
-	})}, err
+	list := each(views, func(v services.View) Service { return renderService(v, in.Detail, in.Usage, traffic) })
+	if err == nil {
+		err = s.notePauses(ctx, list)
+	}
+	return ServiceList{SchemaVersion: SchemaVersion, ConfigRefused: s.deps.Config.ConfigRefused(), Services: list}, err
 }
 
 func (s *Server) getService(ctx context.Context, in *nameInput) (ServiceDocument, error) {
@@ -49,7 +51,9 @@ func (s *Server) getService(ctx context.Context, in *nameInput) (ServiceDocument
 		return ServiceDocument{}, err
 	}
 	s.deps.Services.CountFiles(views)
-	return ServiceDocument{SchemaVersion: SchemaVersion, Service: renderService(views[0], true, true, s.deps.Traffic())}, nil
+	list := []Service{renderService(views[0], true, true, s.deps.Traffic())}
+	err = s.notePauses(ctx, list)
+	return ServiceDocument{SchemaVersion: SchemaVersion, Service: list[0]}, err
 }
 
 func (s *Server) listReleases(ctx context.Context, in *nameInput) (ReleaseList, error) {

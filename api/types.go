@@ -24,23 +24,24 @@ type ServiceDocument struct {
 
 // Service is one service as it is right now. Detail is present only where it was asked for.
 type Service struct {
-	Name      string         `json:"name" doc:"Unique name" example:"ocr"`
-	State     string         `json:"state" enum:"stopped,starting,running,unhealthy,backoff,stopping,fatal" doc:"The worst state among its live instances"`
-	Health    string         `json:"health" doc:"healthy, unhealthy, starting, none (no check configured), or empty when stopped"`
-	Replicas  int            `json:"replicas" doc:"Wanted number of instances"`
-	Ready     int            `json:"ready" doc:"Instances the gateway sends requests to"`
-	Release   ReleaseRef     `json:"release" doc:"The live release; empty strings before the first live deploy"`
-	URL       string         `json:"url" doc:"Address at the gateway"`
-	Reason    string         `json:"reason,omitempty" doc:"Why it is not healthy and running, for people; absent when there is nothing to tell"`
-	Instances []Instance     `json:"instances"`
-	Kind      string         `json:"kind" enum:"service,oneshot,cron" doc:"How it runs: all the time, to its end at every start, to its end by the clock"`
-	Wanted    string         `json:"wanted,omitempty" enum:"running,stopped" doc:"Of a oneshot or cron service: what the user asked it to be"`
-	Schedule  string         `json:"schedule,omitempty" doc:"Of a cron service"`
-	Timezone  string         `json:"timezone,omitempty" doc:"Of the schedule; absent for the machine's own"`
-	NextRun   time.Time      `json:"next_run,omitzero" doc:"Of a cron service that is wanted"`
-	Run       *Run           `json:"run,omitempty" doc:"The run that is under way, of a oneshot or cron service"`
-	LastRun   *Run           `json:"last_run,omitempty" doc:"The last run of the live release that ended, skipped ones aside"`
-	Detail    *ServiceDetail `json:"detail,omitempty" doc:"Only in GET /services/{name} and with detail=true"`
+	Name          string         `json:"name" doc:"Unique name" example:"ocr"`
+	State         string         `json:"state" enum:"stopped,starting,running,unhealthy,backoff,stopping,fatal" doc:"The worst state among its live instances"`
+	Health        string         `json:"health" doc:"healthy, unhealthy, starting, none (no check configured), or empty when stopped"`
+	Replicas      int            `json:"replicas" doc:"Wanted number of instances"`
+	Ready         int            `json:"ready" doc:"Instances the gateway sends requests to"`
+	Release       ReleaseRef     `json:"release" doc:"The live release; empty strings before the first live deploy"`
+	URL           string         `json:"url" doc:"Address at the gateway"`
+	Reason        string         `json:"reason,omitempty" doc:"Why it is not healthy and running, for people; absent when there is nothing to tell"`
+	Instances     []Instance     `json:"instances"`
+	DeploysPaused string         `json:"deploys_paused,omitempty" doc:"Why no push deploys it for now; absent when pushes may"`
+	Kind          string         `json:"kind" enum:"service,oneshot,cron" doc:"How it runs: all the time, to its end at every start, to its end by the clock"`
+	Wanted        string         `json:"wanted,omitempty" enum:"running,stopped" doc:"Of a oneshot or cron service: what the user asked it to be"`
+	Schedule      string         `json:"schedule,omitempty" doc:"Of a cron service"`
+	Timezone      string         `json:"timezone,omitempty" doc:"Of the schedule; absent for the machine's own"`
+	NextRun       time.Time      `json:"next_run,omitzero" doc:"Of a cron service that is wanted"`
+	Run           *Run           `json:"run,omitempty" doc:"The run that is under way, of a oneshot or cron service"`
+	LastRun       *Run           `json:"last_run,omitempty" doc:"The last run of the live release that ended, skipped ones aside"`
+	Detail        *ServiceDetail `json:"detail,omitempty" doc:"Only in GET /services/{name} and with detail=true"`
 }
 
 // ReleaseRef names a release.

@@ -15,12 +15,13 @@ const hookSecrets = "hooks:"
 // newAutodeploy makes what turns pushes into deploys.
 func (d *Daemon) newAutodeploy() *autodeploy.Engine {
 	return autodeploy.New(autodeploy.Deps{
-		Store:   d.store,
-		Submit:  d.submitOrder,
-		Open:    d.openRepository,
-		Forges:  d.forges.List,
-		Secrets: d.webhookSecrets,
-		Logger:  d.log,
+		Store:    d.store,
+		Submit:   d.submitOrder,
+		Open:     d.openRepository,
+		Forges:   d.forges.List,
+		Secrets:  d.webhookSecrets,
+		HookBase: d.hookBase,
+		Logger:   d.log,
 	})
 }
 

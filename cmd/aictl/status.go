@@ -174,6 +174,9 @@ func (a *app) serviceRow(t *table, s api.Service) {
 	if trials := a.trials(s); trials != "" {
 		note = strings.TrimSuffix(trials+"; "+note, "; ")
 	}
+	if s.DeploysPaused != "" {
+		note = strings.TrimSuffix(a.t("deploys paused: %s", s.DeploysPaused)+"; "+note, "; ")
+	}
 	t.row(cell{s.Name, bold}, state, a.health(s.Health), ready,
 		orDash(s.Release.ID), orDash(shortCommit(s.Release.Commit)), "", orDash(strings.Join(ports, ",")),
 		uptime(oldest), restartCount(restarts), percent(cpu, memory), memoryText(memory), countText(processes), countText(files), orDash(s.URL), note)
