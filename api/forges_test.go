@@ -53,8 +53,23 @@ func (f *fakeForges) Test(_ context.Context, name string) (forges.Checked, error
 }
 
 func (f *fakeForges) Repos(_ context.Context, name string, sel forges.Selection) (gitea.Connection, []forges.Repository, error) {
-	f.asked = append(f.asked, fmt.Sprint("repos ", name, sel))
+	f.asked = append(f.asked, fmt.Sprintf("repos %s %v", name, sel))
 	return f.connection(), []forges.Repository{{Listed: gitea.Listed{Repo: gitea.Repo{FullName: "ai/ocr"}}, Services: []string{"ocr"}, Looks: forges.LooksPython}}, nil
+}
+
+func (f *fakeForges) Rollback(_ context.Context, name string, revision int64, _ string) (forges.Checked, error) {
+	f.asked = append(f.asked, fmt.Sprintf("rollback %s %d", name, revision))
+	return forges.Checked{Connection: f.connection()}, nil
+}
+
+func (f *fakeForges) Create(_ context.Context, name string, r forges.NewRepository) (gitea.Connection, gitea.Listed, error) {
+	f.asked = append(f.asked, fmt.Sprintf("create %s %s", name, r.Name))
+	return f.connection(), gitea.Listed{}, nil
+}
+
+func (f *fakeForges) Disconnect(_ context.Context, name, _ string) ([]string, error) {
+	f.asked = append(f.asked, "disconnect "+name)
+	return nil, nil
 }
 
 func TestForgeCalls(t *testing.T) {
@@ -82,7 +97,22 @@ func TestForgeCalls(t *testing.T) {
 	if err != nil || repos.Forge != "git.example.com" || len(repos.Repositories) != 1 || repos.Repositories[0].Looks != "python" {
 		t.Errorf("repositories: %+v, %v", repos, err)
 	}
-	want := "[https://git.example.comsecrettrue false false true test  test other repos {oc 7 true}]"
+	if _, err := c.ForgeRepositories(ctx, "lab", "", 1, false); err != nil {
+		t.Error(err)
+	}
+	for _, call := range []func() error{
+		func() error { _, err := c.RollbackForge(ctx, "lab", 3); return err },
+		func() error {
+			_, err := c.CreateForgeRepository(ctx, "lab", ForgeRepositoryRequest{Name: "x"})
+			return err
+		},
+		func() error { _, err := c.DisconnectForge(ctx, "lab"); return err },
+	} {
+		if err := call(); err != nil {
+			t.Error(err)
+		}
+	}
+	want := "[https://git.example.comsecrettrue false false true test  test other repos  {oc 7 true} repos lab { 1 false} rollback lab 3 create lab x disconnect lab]"
 	if got := fmt.Sprint(f.asked); got != want {
 		t.Errorf("asked %s, want %s", got, want)
 	}

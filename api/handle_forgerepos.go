@@ -36,25 +36,25 @@ func (noForges) Create(context.Context, string, forges.NewRepository) (gitea.Con
 }
 
 type forgeReposInput struct {
-	forgeNameInput
+	Name  string `path:"name" maxLength:"64" doc:"Name of the connection; - is the default one"`
 	Match string `query:"match" maxLength:"100" doc:"Part of the name"`
 	Limit int    `query:"limit" minimum:"1" maximum:"10000" default:"200"`
 	Look  bool   `query:"look" doc:"Look at the files of each, which takes one more call of the Gitea for each"`
 }
 
 type forgeRepoInput struct {
-	forgeNameInput
+	Name string `path:"name" maxLength:"64" doc:"Name of the connection; - is the default one"`
 	Body ForgeRepositoryRequest
 }
 
 func (s *Server) forgeRepositories(ctx context.Context, in *forgeReposInput) (ForgeRepositories, error) {
-	c, repos, err := s.deps.Forges.Repos(ctx, in.name(), forges.Selection{Match: in.Match, Most: in.Limit, Look: in.Look})
+	c, repos, err := s.deps.Forges.Repos(ctx, connection(in.Name), forges.Selection{Match: in.Match, Most: in.Limit, Look: in.Look})
 	return ForgeRepositories{SchemaVersion: SchemaVersion, Forge: c.Name, Repositories: orEmpty(each(repos, renderForgeRepo))}, err
 }
 
 func (s *Server) createForgeRepository(ctx context.Context, in *forgeRepoInput) (ForgeRepositoryCreated, error) {
 	b := in.Body
-	c, made, err := s.deps.Forges.Create(ctx, in.name(), forges.NewRepository{Name: b.Name, Description: b.Description, Branch: b.Branch, Public: b.Public})
+	c, made, err := s.deps.Forges.Create(ctx, connection(in.Name), forges.NewRepository{Name: b.Name, Description: b.Description, Branch: b.Branch, Public: b.Public})
 	if err != nil {
 		return ForgeRepositoryCreated{}, err
 	}

@@ -28,11 +28,12 @@ type forgeNameInput struct {
 	Name string `path:"name" maxLength:"64" doc:"Name of the connection; - is the default one"`
 }
 
-func (in forgeNameInput) name() string {
-	if in.Name == "-" {
+// connection is the name that Forges takes.
+func connection(name string) string {
+	if name == "-" {
 		return ""
 	}
-	return in.Name
+	return name
 }
 
 type forgeInput struct{ Body ForgeRequest }
@@ -44,7 +45,7 @@ type forgeHistoryInput struct {
 }
 
 type forgeRollbackInput struct {
-	forgeNameInput
+	Name string `path:"name" maxLength:"64" doc:"Name of the connection"`
 	Body ForgeRollback
 }
 
@@ -79,7 +80,7 @@ func (s *Server) connectForge(ctx context.Context, in *forgeInput) (ForgeCheck, 
 }
 
 func (s *Server) testForge(ctx context.Context, in *forgeNameInput) (ForgeCheck, error) {
-	c, err := s.deps.Forges.Test(ctx, in.name())
+	c, err := s.deps.Forges.Test(ctx, connection(in.Name))
 	if err != nil && c.Client == nil {
 		return ForgeCheck{}, err
 	}
@@ -87,7 +88,7 @@ func (s *Server) testForge(ctx context.Context, in *forgeNameInput) (ForgeCheck,
 }
 
 func (s *Server) disconnectForge(ctx context.Context, in *forgeNameInput) (ForgeRemoved, error) {
-	services, err := s.deps.Forges.Disconnect(ctx, in.name(), actor(ctx))
+	services, err := s.deps.Forges.Disconnect(ctx, connection(in.Name), actor(ctx))
 	return ForgeRemoved{SchemaVersion: SchemaVersion, Name: in.Name, Services: orEmpty(services)}, err
 }
 
@@ -97,7 +98,7 @@ func (s *Server) forgeHistory(ctx context.Context, in *forgeHistoryInput) (Forge
 }
 
 func (s *Server) rollbackForge(ctx context.Context, in *forgeRollbackInput) (ForgeCheck, error) {
-	c, err := s.deps.Forges.Rollback(ctx, in.name(), in.Body.Revision, actor(ctx))
+	c, err := s.deps.Forges.Rollback(ctx, connection(in.Name), in.Body.Revision, actor(ctx))
 	if err != nil {
 		return ForgeCheck{}, err
 	}

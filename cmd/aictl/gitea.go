@@ -14,7 +14,8 @@ func (a *app) giteaCommand() *cobra.Command {
 deployed. More than one can be connected; owner/repo alone means the default one.`),
 		Example: a.examples(a.t("Which are connected"), "aictl gitea list"),
 	}
-	return a.parent(cmd, a.giteaListCommand())
+	return a.parent(cmd, a.giteaConnectCommand(), a.giteaListCommand(), a.giteaTestCommand(), a.giteaReposCommand(), a.giteaCreateCommand(), a.giteaHistoryCommand(),
+		a.giteaRollbackCommand(), a.giteaDisconnectCommand(), a.giteaUploadCommand(), a.giteaPushCommand(), a.giteaPullCommand())
 }
 
 func (a *app) giteaListCommand() *cobra.Command {

@@ -32,7 +32,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("AICTL_DATA_DIR", filepath.Join(env.WorkDir, "data"))
 			env.Setenv("LC_ALL", "C.UTF-8")
-			env.Values["daemon"] = &testDaemon{}
+			env.Values["daemon"], env.Values["gitea"] = &testDaemon{}, new(*scriptGitea)
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -41,6 +41,8 @@ func TestScripts(t *testing.T) {
 			"until":  cmdUntil,
 			"signal": cmdSignal,
 			"cert":   cmdCert,
+			"token":  cmdToken,
+			"gitea":  cmdGitea,
 		},
 	})
 }
