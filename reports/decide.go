@@ -3,7 +3,6 @@ package reports
 import (
 	"errors"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -27,36 +26,14 @@ func reportOf(row store.Deploy, forges []gitea.Connection) (r store.Report, ok b
 
 // place finds the repository of a source on one of the Giteas.
 func place(src store.Source, forges []gitea.Connection) (address, repository string, ok bool) {
-	switch src.Kind {
-	case "gitea":
-		if len(forges) == 0 || strings.Count(src.URL, "/") != 1 {
-			return "", "", false
-		}
-		return forges[0].Client.URL(), strings.TrimSuffix(src.URL, ".git"), true
-	case "git":
-		forge, ok := gitea.Owning(forges, src.URL)
-		if !ok {
-			return "", "", false
-		}
-		name, ok := fullName(forge.Client.URL(), src.URL)
-		return forge.Client.URL(), name, ok
+	if src.Kind != "gitea" && src.Kind != "git" {
+		return "", "", false
 	}
-	return "", "", false
-}
-
-// fullName is owner/repo of a clone URL below a Gitea's address.
-func fullName(address, raw string) (string, bool) {
-	at, err := url.Parse(address)
-	if err != nil {
-		return "", false
+	c, repository, ok := gitea.Place(forges, src.URL)
+	if !ok {
+		return "", "", false
 	}
-	u, err := url.Parse(raw)
-	if err != nil {
-		return "", false
-	}
-	rest, ok := strings.CutPrefix(u.Path, strings.TrimRight(at.Path, "/")+"/")
-	rest = strings.TrimSuffix(strings.Trim(rest, "/"), ".git")
-	return rest, ok && strings.Count(rest, "/") == 1
+	return c.Client.URL(), repository, true
 }
 
 // verdict is a deploy's state in the words of commit statuses, which have none for "deployed".

@@ -3,7 +3,6 @@ package reports
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
@@ -98,14 +97,4 @@ func TestNextTry(t *testing.T) {
 			t.Errorf("%s: in %s, want %s", c.name, next.Sub(now), c.want)
 		}
 	}
-}
-
-func FuzzFullName(f *testing.F) {
-	f.Add("https://g/sub", "https://g/sub/a/b.git")
-	f.Add("http://g", "http://g/a/b/")
-	f.Fuzz(func(t *testing.T, address, raw string) {
-		if name, ok := fullName(address, raw); ok && strings.Count(name, "/") != 1 {
-			t.Errorf("%q of %q at %q", name, raw, address)
-		}
-	})
 }
