@@ -136,6 +136,7 @@ func (t *tally) said() string { return fmt.Sprintf("%d files, %s", t.files, size
 
 // writeTree writes a commit's tree with all that belongs to it.
 func (m *Mirror) writeTree(ctx context.Context, sha string, root *os.Root, all *tally) error {
+	defer m.reading()()
 	s := m.storage()
 	commit, err := object.GetCommit(s, plumbing.NewHash(sha))
 	if err != nil {

@@ -172,16 +172,22 @@ func (m *Mirror) takeLocal(ctx context.Context, store *lfs.Store, objects []lfs.
 	}
 	for _, p := range objects {
 		file := filepath.Join(dir, "lfs", "objects", p.OID[:2], p.OID[2:4], p.OID)
-		err := store.Put(ctx, p, func(_ context.Context, offset int64) (io.ReadCloser, int64, error) {
-			f, err := os.Open(file)
-			if err != nil {
-				return nil, 0, err
-			}
-			if _, err := f.Seek(offset, io.SeekStart); err != nil {
-				return nil, 0, errors.Join(err, f.Close())
-			}
-			return f, offset, nil
-		}, nil)
+		if store.Has(p) && m.granted(p.OID) {
+			continue
+		}
+		_, err := os.Stat(file) // also when others have brought it into the store
+		if err == nil {
+			err = store.Put(ctx, p, func(_ context.Context, offset int64) (io.ReadCloser, int64, error) {
+				f, err := os.Open(file)
+				if err != nil {
+					return nil, 0, err
+				}
+				if _, err := f.Seek(offset, io.SeekStart); err != nil {
+					return nil, 0, errors.Join(err, f.Close())
+				}
+				return f, offset, nil
+			}, nil)
+		}
 		if errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("%w: %s has the pointer and not the content; run `git lfs pull` there", ErrRefused, m.shown)
 		}
@@ -189,7 +195,10 @@ func (m *Mirror) takeLocal(ctx context.Context, store *lfs.Store, objects []lfs.
 			return err
 		}
 	}
-	return nil
+	if m.hosted {
+		return nil // its folder is not for notes, and its objects stay
+	}
+	return m.grant(objects)
 }
 
 // granted reports whether this repository's server handed out an object before. The store is shared: who only knows an

@@ -29,6 +29,7 @@ type Commit struct {
 
 // Describe returns a commit that the mirror holds, by its full SHA.
 func (m *Mirror) Describe(ctx context.Context, sha string) (Commit, error) {
+	defer m.reading()()
 	c, err := m.commit(ctx, sha)
 	if err != nil {
 		return Commit{}, err
@@ -62,6 +63,7 @@ func describe(c *object.Commit) Commit {
 // Refs returns the tips of all branches and tags as last fetched, by their full names (refs/heads/main), tags peeled to
 // their commits. The default branch's tip is under HEAD.
 func (m *Mirror) Refs(ctx context.Context) (map[string]string, error) {
+	defer m.reading()()
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -87,6 +89,7 @@ func (m *Mirror) Refs(ctx context.Context) (map[string]string, error) {
 // Changed lists the files that differ between two commits, sorted; a file that moved is in it twice. Either may be "",
 // which is the empty tree.
 func (m *Mirror) Changed(ctx context.Context, before, after string) ([]string, error) {
+	defer m.reading()()
 	a, err := m.treeOf(ctx, before)
 	if err != nil {
 		return nil, err
@@ -126,6 +129,7 @@ func (m *Mirror) treeOf(ctx context.Context, sha string) (*object.Tree, error) {
 // Log lists at most n commits that lead to `to` and not to `from`, newest first; more says that there are others. from may
 // be "".
 func (m *Mirror) Log(ctx context.Context, from, to string, n int) (list []Commit, more bool, err error) {
+	defer m.reading()()
 	c, err := m.commit(ctx, to)
 	if err != nil {
 		return nil, false, err
@@ -164,6 +168,7 @@ func (m *Mirror) Log(ctx context.Context, from, to string, n int) (list []Commit
 
 // ReadFile returns a file of a commit, at most limit bytes; a larger one is an error, a missing one is fs.ErrNotExist.
 func (m *Mirror) ReadFile(ctx context.Context, sha, name string, limit int64) ([]byte, error) {
+	defer m.reading()()
 	c, err := m.commit(ctx, sha)
 	if err != nil {
 		return nil, err

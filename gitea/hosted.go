@@ -20,11 +20,11 @@ func (ms *Mirrors) OpenHosted(ctx context.Context, dir, name string) (*Mirror, e
 	}
 	ms.mu.Lock()
 	defer ms.mu.Unlock()
-	m := &Mirror{dir: dir, url: dir, shown: name, local: dir, frozen: true, git: ms.program(), log: ms.log, turn: make(chan struct{}, 1)}
-	if old, ok := ms.open[dir]; ok {
-		m.turn = old.turn
+	m, err := openMirror(ctx, MirrorConfig{Dir: dir, URL: dir, Logger: ms.log, all: ms})
+	if err != nil {
+		return nil, err
 	}
-	ms.open[dir] = m
+	m.shown, m.frozen, m.hosted = name, true, true // it is not among those that are looked after here: others write to it
 	return m, errors.Join(ctx.Err(), m.classify("open", m.noteHead()))
 }
 

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-git/go-billy/v5/osfs"
@@ -45,11 +46,12 @@ type Mirror struct {
 	local  string // path of a local repository, "" for a remote one
 	auth   Auth
 	frozen bool     // a snapshot: there is nothing to fetch from
+	hosted bool     // it is the repository itself
 	git    *program // nil is go-git alone
 	all    *Mirrors // where submodules' mirrors and LFS objects are; nil has neither
 	stall  time.Duration
 	log    *slog.Logger
-	turn   chan struct{} // holds one token: whoever has it may write
+	*folder
 }
 
 // OpenMirror opens the mirror at cfg.Dir and makes it when it is missing. It contacts no server. What an interrupted
@@ -65,7 +67,7 @@ func OpenMirror(ctx context.Context, cfg MirrorConfig) (*Mirror, error) {
 
 func openMirror(ctx context.Context, cfg MirrorConfig) (*Mirror, error) {
 	watchHTTP()
-	m := &Mirror{dir: cfg.Dir, url: cfg.URL, auth: cfg.Auth, stall: defaultStall, all: cfg.all, log: cfg.Logger, turn: make(chan struct{}, 1)}
+	m := &Mirror{dir: cfg.Dir, url: cfg.URL, auth: cfg.Auth, stall: defaultStall, all: cfg.all, log: cfg.Logger, folder: newFolder()}
 	if cfg.all != nil {
 		m.git, m.stall = cfg.all.program(), cmp.Or(cfg.all.stall, defaultStall)
 	}
@@ -158,6 +160,21 @@ func (m *Mirror) Dir() string { return m.dir }
 // Secrets are the credentials in use, for masking.
 func (m *Mirror) Secrets() []string { return m.auth.secrets() }
 
+// folder is what all who have a mirror open share.
+type folder struct {
+	turn chan struct{} // holds one token: whoever has it may write
+	// readers hold it shared. It is only ever tried to be held alone, so that nobody waits for readers or for those who do.
+	readers sync.RWMutex
+}
+
+func newFolder() *folder { return &folder{turn: make(chan struct{}, 1)} }
+
+// reading keeps packs from being removed until the returned function is called.
+func (f *folder) reading() (done func()) {
+	f.readers.RLock()
+	return f.readers.RUnlock
+}
+
 // lock waits for the mirror's turn.
 func (m *Mirror) lock(ctx context.Context) error {
 	select {
@@ -239,5 +256,6 @@ func (m *Mirror) fetch(ctx context.Context, ref string) error {
 
 // has reports whether the mirror holds the commit.
 func (m *Mirror) has(sha string) bool {
+	defer m.reading()()
 	return m.storage().HasEncodedObject(plumbing.NewHash(sha)) == nil
 }

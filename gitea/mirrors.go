@@ -78,10 +78,11 @@ func (ms *Mirrors) Open(ctx context.Context, url string, auth Auth) (*Mirror, er
 		return nil, err
 	}
 	if old, ok := ms.open[dir]; ok {
-		m.turn = old.turn // credentials may change, the turn is the folder's
+		m.folder = old.folder // credentials may change, the folder is the same
 	} else {
 		m.sweep()
 	}
+	m.used()
 	ms.open[dir] = m
 	return m, nil
 }

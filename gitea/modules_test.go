@@ -346,3 +346,41 @@ func TestLFSOfALocalRepository(t *testing.T) {
 		t.Errorf("%q, %v", got, err)
 	}
 }
+
+func TestHostedRepositories(t *testing.T) {
+	objects := lfsserver.New()
+	t.Cleanup(objects.Close)
+	pointer := objects.Add("weights")
+	oid := strings.Fields(pointer)[3][len("sha256:"):]
+	base := t.TempDir()
+	_, lib := within(t, base, "lib.git", map[string]string{"lib.py": "lib"}, nil)
+	within(t, base, "app.git", map[string]string{"a.bin": pointer, ".gitmodules": gitmodules(map[string]string{"vendored": "../lib"})}, map[string]string{"vendored": lib})
+	ms := NewMirrors(t.TempDir(), nil)
+	ms.SetLFS(filepath.Join(t.TempDir(), "lfs"))
+	out := func() (string, error) {
+		m, err := ms.OpenHosted(t.Context(), filepath.Join(base, "app.git"), "app")
+		must(t, err)
+		sha, err := m.Resolve(t.Context(), "")
+		must(t, err)
+		dir := filepath.Join(t.TempDir(), "out")
+		return dir, m.Checkout(t.Context(), sha, dir, nil)
+	}
+	if _, err := out(); !errors.Is(err, ErrRefused) {
+		t.Errorf("without its content: %v", err)
+	}
+	at := filepath.Join(base, "app.git", "lfs", "objects", oid[:2], oid[2:4])
+	must(t, os.MkdirAll(at, 0o755))
+	must(t, os.WriteFile(filepath.Join(at, oid), []byte("weights"), 0o644))
+	dir, err := out()
+	must(t, err)
+	for file, want := range map[string]string{"a.bin": "weights", "vendored/lib.py": "lib"} {
+		if got, err := os.ReadFile(filepath.Join(dir, file)); err != nil || string(got) != want {
+			t.Errorf("%s: %q, %v", file, got, err)
+		}
+	}
+	// What the store has is not handed out to a repository that does not have it.
+	must(t, os.RemoveAll(filepath.Join(base, "app.git", "lfs")))
+	if _, err := out(); !errors.Is(err, ErrRefused) {
+		t.Errorf("it got another's: %v", err)
+	}
+}

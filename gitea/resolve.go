@@ -23,6 +23,7 @@ func (m *Mirror) Resolve(ctx context.Context, ref string) (string, error) {
 	if err := ctx.Err(); err != nil {
 		return "", err
 	}
+	defer m.reading()()
 	s := m.storage()
 	refs, err := refsOf(s)
 	if err != nil {

@@ -60,13 +60,15 @@ func (ms *Mirrors) openSnapshot(ctx context.Context, dir, name string) (*Mirror,
 	defer ms.mu.Unlock()
 	at := ms.place(name)
 	if m, ok := ms.open[at]; ok && m.frozen {
+		m.used()
 		return m, nil
 	}
-	m := &Mirror{dir: at, url: dir, shown: dir, local: dir, frozen: true, git: ms.program(), all: ms, log: ms.log, turn: make(chan struct{}, 1)}
+	m := &Mirror{dir: at, url: dir, shown: dir, local: dir, frozen: true, git: ms.program(), all: ms, log: ms.log, folder: newFolder()}
 	if err := errors.Join(ctx.Err(), m.init()); err != nil {
 		return nil, err
 	}
 	m.sweep()
+	m.used()
 	ms.open[at] = m
 	return m, nil
 }

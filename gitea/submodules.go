@@ -1,6 +1,7 @@
 package gitea
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -102,7 +103,7 @@ func (c *checkout) fetchModule(mod module, raw string) error {
 		return fmt.Errorf("%w: it is a submodule of itself, by way of %s", ErrRefused, strings.Join(c.tally.chain, ", "))
 	}
 	c.tally.progress("fetching submodule " + mod.path)
-	sub, err := c.m.all.Open(c.ctx, at, auth)
+	sub, err := c.m.openModule(c.ctx, at, auth)
 	if err == nil {
 		err = sub.Fetch(WithProgress(c.ctx, c.tally.progress), mod.sha)
 	}
@@ -123,6 +124,15 @@ func (c *checkout) fetchModule(mod module, raw string) error {
 	err = sub.writeTree(c.ctx, mod.sha, root, c.tally)
 	c.tally.chain = c.tally.chain[:len(c.tally.chain)-1]
 	return errors.Join(err, root.Close())
+}
+
+// openModule opens a submodule's mirror; that of a hosted repository is hosted, too.
+func (m *Mirror) openModule(ctx context.Context, at string, auth Auth) (*Mirror, error) {
+	if m.hosted && filepath.IsAbs(at) {
+		at = strings.TrimSuffix(at, ".git") + ".git" // beside the others, nothing else is
+		return m.all.OpenHosted(ctx, at, strings.TrimSuffix(filepath.Base(at), ".git"))
+	}
+	return m.all.Open(ctx, at, auth)
 }
 
 // foreign adds why a server that wants credentials got none.
@@ -168,7 +178,7 @@ func (m *Mirror) authFor(at string) Auth {
 func (m *Mirror) relative(raw string) (string, Auth, error) {
 	if m.local != "" {
 		at := filepath.Join(m.local, raw)
-		if rel, err := filepath.Rel(filepath.Dir(m.local), at); err != nil || !filepath.IsLocal(rel) || m.frozen {
+		if rel, err := filepath.Rel(filepath.Dir(m.local), at); err != nil || !filepath.IsLocal(rel) || rel == "." || m.frozen && !m.hosted {
 			return "", Auth{}, fmt.Errorf("%w: it is not beside the repository", ErrRefused)
 		}
 		return at, Auth{Anonymous: true}, nil
