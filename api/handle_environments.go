@@ -48,9 +48,9 @@ const archiveType = "application/x-tar"
 // environmentRoutes registers what the API knows of environments.
 func (s *Server) environmentRoutes(tag string) {
 	get(s, "/environments", tag, "listEnvironments", "The environments that releases run in, what they cost and which releases need them", s.listEnvironments)
-	get(s, "/environments/{key}", tag, "getEnvironment", "One environment with its packages", s.getEnvironment)
+	get(s, "/environments/{name}", tag, "getEnvironment", "One environment with its packages", s.getEnvironment)
 
-	op := operation(http.MethodGet, Prefix+"/environments/{key}/export", tag, "exportEnvironment", "The packages of an environment as wheels in a tar archive, for a machine without network")
+	op := operation(http.MethodGet, Prefix+"/environments/{name}/export", tag, "exportEnvironment", "The packages of an environment as wheels in a tar archive, for a machine without network")
 	op.Responses = map[string]*huma.Response{"200": {Description: "The archive", Content: map[string]*huma.MediaType{archiveType: {Schema: &huma.Schema{}}}}}
 	huma.Register(s.api, op, func(ctx context.Context, in *environmentInput) (*lines, error) {
 		key, err := s.environmentKey(ctx, in.Key)
@@ -81,7 +81,7 @@ func (s *Server) environmentRoutes(tag string) {
 }
 
 type environmentInput struct {
-	Key string `path:"key" maxLength:"128" doc:"The key of an environment, or a service: that of its live release"`
+	Key string `path:"name" maxLength:"128" doc:"The key of an environment, or a service: that of its live release"`
 }
 
 // environmentUses are the releases by the key of their environment.

@@ -73,7 +73,9 @@ func TestOpenAPINamesEveryRoute(t *testing.T) {
 	want = append(want, findingRoutes...)
 	want = append(want, giteaRoutes...)
 	want = append(want, algorithmRoutes...)
+	want = append(want, diskRoutes...)
 	want = append(want, hostingCalls...)
+	want = append(want, environmentRoutes...)
 	slices.Sort(want)
 	if !slices.Equal(documented, want) || !slices.Equal(served, want) {
 		t.Errorf("documented %q\nserved %q\nwant %q", documented, served, want)

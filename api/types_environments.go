@@ -8,7 +8,7 @@ type EnvironmentList struct {
 	Environments  []Environment `json:"environments"`
 }
 
-// EnvironmentDocument is the document of `GET /api/v1/environments/{key}`.
+// EnvironmentDocument is the document of `GET /api/v1/environments/{name}`.
 type EnvironmentDocument struct {
 	SchemaVersion int                  `json:"schemaVersion" enum:"1"`
 	Environment   Environment          `json:"environment"`

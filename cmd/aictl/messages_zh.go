@@ -24,6 +24,7 @@ var messagesZH = sync.OnceValue(func() map[string]string {
 	maps.Copy(all, hostingZH())
 	maps.Copy(all, statusZH())
 	maps.Copy(all, giteaConnectZH())
+	maps.Copy(all, pushesZH())
 	maps.Copy(all, registryZH())
 	return all
 })

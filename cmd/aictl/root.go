@@ -57,9 +57,9 @@ every request/response pair.`),
 	}
 	add(groupServices, a.t("Services:"), a.statusCommand(), a.topCommand(), a.actionCommand("start"), a.actionCommand("stop"),
 		a.actionCommand("restart"), a.scaleCommand(), a.removeCommand(), a.signalCommand(), a.runCommand(), a.runsCommand(), a.logsCommand(), a.eventsCommand(), a.callCommand())
-	add(groupDeploys, a.t("Deploys:"), a.initCommand(), a.deployCommand(), a.deploysCommand(), a.rollbackCommand(), a.algorithmsCommand(), a.canaryCommand(), a.shadowCommand(), a.cacheCommand(), a.giteaCommand())
+	add(groupDeploys, a.t("Deploys:"), a.initCommand(), a.deployCommand(), a.deploysCommand(), a.rollbackCommand(), a.algorithmsCommand(), a.canaryCommand(), a.shadowCommand(), a.cacheCommand(), a.envCommand(), a.giteaCommand())
 	add(groupRecords, a.t("Records:"), a.recordsCommand(), a.sinksCommand())
-	add(groupServer, a.t("Server:"), a.daemonCommand(), a.configCommand(), a.renderCommand(), a.demoCommand(), a.keysCommand(), a.doctorCommand(), a.upgradeCommand(), a.versionCommand(), a.completionCommand())
+	add(groupServer, a.t("Server:"), a.daemonCommand(), a.configCommand(), a.renderCommand(), a.demoCommand(), a.keysCommand(), a.doctorCommand(), a.diskCommand(), a.pruneCommand(), a.upgradeCommand(), a.versionCommand(), a.completionCommand())
 	return root
 }
 

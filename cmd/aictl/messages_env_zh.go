@@ -1,0 +1,40 @@
+package main
+
+// envZH is what `aictl env` says.
+func envZH() map[string]string {
+	return map[string]string{
+		"Show the environments that services run in, and move them to other machines": "查看服务所用的环境，并把它们搬到别的机器",
+		"Releases share environments: a virtualenv or a node_modules folder, named by its content, built once. These commands show what\nthey cost, and move the packages of one to a machine without network.": "各版本共用环境：按内容命名、只构建一次的 virtualenv 或 node_modules 目录。这些命令显示环境的开销，\n并把环境中的软件包搬到没有网络的机器。",
+		"What there is, and what it takes":                 "有哪些环境，各占多少",
+		"Take what ocr needs to a machine without network": "把 ocr 需要的软件包带到没有网络的机器",
+		"List the environments with what they cost":        "列出环境及其开销",
+		"List the environments: how long each took to build, its room on the disk, and the services whose releases need it. One that no\nrelease needs goes with the next clean-up. SHARED is the part that lies in a package cache, too, and takes no room of its own.": "列出环境：构建用时、磁盘占用，以及哪些服务的版本需要它。没有版本需要的环境会在下次清理时删除。\nSHARED 是同时位于软件包缓存中、不另占空间的部分。",
+		"The largest one": "最大的一个",
+		"there are no environments; a deploy builds what it needs": "还没有环境；部署时会构建所需的环境",
+		"ENVIRONMENT": "环境",
+		"MADE OF":     "构成",
+		"BUILT IN":    "构建用时",
+		"SHARED":      "共享",
+		"FILES":       "文件数",
+		"BUILT":       "构建时间",
+		"SERVICES":    "服务",
+		"Show an environment with its packages, the largest first":                                                                            "显示一个环境及其软件包，最大的在前",
+		"Show one environment with its packages, the largest first, and the releases that need it. A service means that of its live release.": "显示一个环境及其软件包（最大的在前），以及需要它的版本。写服务名表示其在线版本的环境。",
+		"What ocr runs on":       "ocr 运行所用的环境",
+		"As a requirements file": "作为 requirements 文件",
+		"built in %s, %s":        "构建用时 %s，%s",
+		"%s in %d files; %s of it shared with the package cache": "%s，%d 个文件；其中 %s 与软件包缓存共享",
+		"needed by %s %s":                                     "%s %s 需要它",
+		"needed by %s %s, which is live":                      "%s %s 需要它（在线）",
+		"no release needs it: it goes with the next clean-up": "没有版本需要它：下次清理时删除",
+		"PACKAGE": "软件包",
+		"Write the packages of an environment to a file, for a machine without network": "把环境中的软件包写入文件，供没有网络的机器使用",
+		"Write the packages of an environment as wheels, with a lock of their hashes, to a tar archive. They are made from what is\ninstalled, so that nothing is asked of a network, and what was built here from source travels as it was built. On the other machine\n\"aictl env import\" takes them up. That machine must be like this one: same processor, same Python version, a C library as new as here.": "把环境中的软件包以 wheel 形式连同哈希清单写入 tar 归档。wheel 由已安装的文件重新打包而成，无需网络；\n在本机从源码构建的软件包按构建结果带走。在另一台机器上用 \"aictl env import\" 导入。\n那台机器须与本机一致：同样的处理器、同样的 Python 版本、不旧于本机的 C 库。",
+		"Straight to another machine": "直接送到另一台机器",
+		"the `FILE` to write, without it the argument and .tar; - is the standard output": "要写入的 `FILE`；省略时为参数加 .tar；- 表示标准输出",
+		"%s to %s; `aictl env import` takes it up on the other machine":                   "%s 已写入 %s；在另一台机器上用 `aictl env import` 导入",
+		"Take up the packages that env export wrote on another machine":                   "导入在另一台机器上用 env export 写出的软件包",
+		"Take up an archive that \"aictl env export\" wrote: every wheel is checked against its hash, and that this machine can use it. When\none is not good, nothing is taken up. From then on builds look among the imported wheels, too; with the setting deploy.offline they look\nnowhere else. FILE may be -, the standard input.": "导入 \"aictl env export\" 写出的归档：逐个核对 wheel 的哈希，并检查本机能否使用。只要有一个不合格，就什么也不导入。\n此后构建也会在已导入的 wheel 中查找；设置 deploy.offline 后只在其中查找。FILE 可以是 -，表示标准输入。",
+		"%d wheels, %s, %d of them new: %s": "%d 个 wheel，%s，其中 %d 个是新的：%s",
+	}
+}
