@@ -69,7 +69,13 @@ func (m *Mirror) fetchProgram(ctx context.Context, ref string) error {
 		return err
 	}
 	if !maps.Equal(old, have) {
-		if err := m.fetchAll(ctx, have); err != nil {
+		err := m.fetchAll(ctx, have)
+		var why *said
+		if errors.As(err, &why) && why.says("returned error: 30", "redirect") {
+			m.log.Warn("the server redirects; give the new address, so that git can be used", "repository", m.shown)
+			return m.fetchRemote(ctx, ref) // which takes the token along within the same host only
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -10,6 +10,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -119,6 +121,32 @@ func TestTokenDoesNotFollowRedirects(t *testing.T) {
 		mu.Unlock()
 	}
 	must(t, mirrorOf(t, away.URL+"/origin/.git", Auth{}).Fetch(t.Context(), "")) // without one it may be followed
+}
+
+// A repository that was renamed on the same server is found with its token.
+func TestRedirectOnTheSameServer(t *testing.T) {
+	o := newOrigin(t)
+	sha := o.commit(map[string]string{"a": "1"})
+	const token = "s3cr3t-token-value"
+	real := serve(t, filepath.Dir(o.dir), token)
+	u, err := url.Parse(real.URL)
+	must(t, err)
+	old := httputil.NewSingleHostReverseProxy(u)
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if rest, ok := strings.CutPrefix(r.URL.RequestURI(), "/renamed/"); ok {
+			http.Redirect(w, r, "/origin/"+rest, http.StatusTemporaryRedirect)
+			return
+		}
+		old.ServeHTTP(w, r)
+	}))
+	t.Cleanup(srv.Close)
+	for _, open := range []func(*testing.T, string, Auth) *Mirror{mirrorOf, plainMirrorOf} {
+		m := open(t, srv.URL+"/renamed/.git", Auth{Token: token})
+		must(t, m.Fetch(t.Context(), ""))
+		if got, err := m.Resolve(t.Context(), ""); err != nil || got != sha {
+			t.Errorf("got %s, %v", got, err)
+		}
+	}
 }
 
 func TestGitThatStallsIsGivenUp(t *testing.T) {
