@@ -231,13 +231,23 @@ func (h *Host) lfsFail(w http.ResponseWriter, status int, text string) {
 	h.lfsSay(w, status, map[string]string{"message": "aictl: " + text})
 }
 
-// selfURL is the address by which the caller reaches this server.
+// forwardedHost is what a proxy may say that it was called by.
+var forwardedHost = regexp.MustCompile(`^[A-Za-z0-9.\[\]:-]{1,255}$`)
+
+// selfURL is the address by which the caller reaches this server. What a proxy adds is believed: the caller has the token
+// already, and is sent nowhere but where he says that he is.
 func selfURL(r *http.Request) string {
-	scheme := "http"
-	if r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" {
+	scheme, host := "http", r.Host
+	if r.TLS != nil {
 		scheme = "https"
 	}
-	return scheme + "://" + r.Host
+	if proto := r.Header.Get("X-Forwarded-Proto"); proto == "https" || proto == "http" {
+		scheme = proto
+	}
+	if forwarded := r.Header.Get("X-Forwarded-Host"); forwardedHost.MatchString(forwarded) {
+		host = forwarded
+	}
+	return scheme + "://" + host
 }
 
 // objectPath is where git-lfs itself keeps an object of a repository.

@@ -28,8 +28,14 @@ type entry struct {
 
 func (e entry) large() bool { return e.object.OID != "" }
 
-// weight is what an entry counts in a stage, in bytes: a tiny file is work, too.
-func (e entry) weight() int64 { return e.size + 512 }
+// weight is what an entry counts in a stage, in bytes: a tiny file is work, too, and of a large one only its pointer is in the
+// commit.
+func (e entry) weight() int64 {
+	if e.large() {
+		return 512
+	}
+	return e.size + 512
+}
 
 // inTree is what a repository has of a path.
 type inTree struct{ mode, blob string }

@@ -207,7 +207,7 @@ func (u *run) round(ctx context.Context, entries []entry) error {
 	u.begin(begin)
 	u.result.Same = len(entries) - changed
 	for i, s := range stages {
-		u.change(func(p *Progress) { p.Stage = i + 1 })
+		u.change(func(p *Progress) { p.Stage, p.Phase = i+1, PhaseObject })
 		if err := u.stage(ctx, s, u.message(i, len(stages))); err != nil {
 			return err
 		}
@@ -231,7 +231,6 @@ func (u *run) message(i, n int) string {
 
 // stage makes one commit. The objects go first: no commit is ever there without what it points to.
 func (u *run) stage(ctx context.Context, s stage, message string) error {
-	u.phase(PhaseObject)
 	if err := u.sendObjects(ctx, s.files); err != nil {
 		return err
 	}
