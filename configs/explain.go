@@ -118,6 +118,8 @@ func (s *Settings) faults() []Fault {
 		c.fault("deploy.min_free", "%s is negative (write 0 for no limit)", s.Deploy.MinFree)
 	}
 	c.positive("deploy.step_timeout", s.Deploy.StepTimeout)
+	c.between("deploy.preview_limit", s.Deploy.PreviewLimit, 0, 100)
+	c.notNegative("deploy.preview_age", s.Deploy.PreviewAge)
 	c.index("deploy.pip_index", s.Deploy.PipIndex)
 	c.program("deploy.uv", s.Deploy.UV)
 	c.program("deploy.python", s.Deploy.Python)

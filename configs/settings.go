@@ -57,6 +57,8 @@ type DeploySettings struct {
 	KeepDeploys  int      `yaml:"keep_deploys" help:"deploys kept per service with their logs, beside those whose release is kept"`
 	MinFree      Size     `yaml:"min_free" help:"disk space below which nothing is deployed, but at most a twentieth of the disk; 0 for no limit"`
 	StepTimeout  Duration `yaml:"step_timeout" help:"longest time one step of a deploy may take"`
+	PreviewLimit int      `yaml:"preview_limit" help:"previews of pull requests that a service may have at a time; 0 for none"`
+	PreviewAge   Duration `yaml:"preview_age" help:"time without a push after which a preview is removed; 0s for never"`
 	UV           string   `yaml:"uv" takes:"upgrade" help:"the uv program, auto to look for it, fetch to get it with pip when it is missing, off to use venv and pip"`
 	Python       string   `yaml:"python" takes:"upgrade" help:"the Python that environments are made from"`
 	Node         string   `yaml:"node" takes:"upgrade" help:"the node program"`
@@ -99,6 +101,8 @@ func DefaultSettings() Settings {
 			KeepDeploys:  200,
 			MinFree:      512 << 20,
 			StepTimeout:  Duration(15 * time.Minute),
+			PreviewLimit: 5,
+			PreviewAge:   Duration(7 * 24 * time.Hour),
 			UV:           "auto",
 			Python:       "python3",
 			Node:         "node",

@@ -35,7 +35,7 @@ func (d *Daemon) wireAPI(lines instanceLogs) error {
 	d.services.SetHooks(d.cfg.Settings.Hooks.On)
 	d.settings = newReloader(d)
 	d.api, err = api.New(api.Deps{
-		Services:   removing{d.services, d.dir, d.deployer.Abandon, d.keys.refresh},
+		Services:   d.removing(),
 		Deploys:    d.deployer,
 		History:    d.store,
 		Builds:     d.builds,

@@ -21,6 +21,8 @@ func (d *Daemon) newAutodeploy() *autodeploy.Engine {
 		Forges:   d.forges.List,
 		Secrets:  d.webhookSecrets,
 		HookBase: d.hookBase,
+		Pull:     d.pullChanged,
+		Others:   d.previewNames,
 		Logger:   d.log,
 	})
 }

@@ -21,6 +21,7 @@ import (
 	"aictl/gitea/lfs"
 	"aictl/hosting"
 	"aictl/ports"
+	"aictl/previews"
 	"aictl/procs"
 	"aictl/recorder"
 	"aictl/recorder/intents"
@@ -73,6 +74,7 @@ type Daemon struct {
 	hosting  *hosting.Host
 	pushes   *autodeploy.Engine
 	reports  *reports.Outbox
+	previews *previews.Engine
 	mirrors  *gitea.Mirrors
 	lfs      *lfs.Store
 	apiTLS   *certificate  // nil: plain HTTP
@@ -148,6 +150,7 @@ func (d *Daemon) wire() error {
 	d.mirrors = d.newMirrors()
 	d.hosting = d.newHosting()
 	d.reports = d.newReports()
+	d.previews = d.newPreviews()
 	d.verifier = verifier{d.replays, d.dir.Logs()}
 	d.registry = registry.New(d.store, &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}, d.log)
 	d.builds = d.newEnvironments(s.Deploy)
@@ -204,6 +207,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	deploying := run.stage()
 	deploying.start("deploys", d.deployer.Run)
 	deploying.start("pushes", d.pushes.Run)
+	deploying.start("previews", d.previews.Run)
 	deploying.start("api", d.serveAPI)
 	deploying.start("hosting", d.hosting.Run)
 	deploying.start("retention", d.retain)
