@@ -71,9 +71,11 @@ func (m *Mirror) fetchProgram(ctx context.Context, ref string) error {
 	if !maps.Equal(old, have) {
 		err := m.fetchAll(ctx, have)
 		var why *said
-		if errors.As(err, &why) && why.says("returned error: 30", "redirect") {
-			m.log.Warn("the server redirects; give the new address, so that git can be used", "repository", m.shown)
-			return m.fetchRemote(ctx, ref) // which takes the token along within the same host only
+		if errors.As(err, &why) && why.says("returned error: 30", "redirect", "remote helper", "is not a git command") {
+			// go-git takes the token along within the same host only, and needs no git with a helper for https.
+			m.log.Warn("git program not used for a repository; it redirects, or this git lacks what https takes", "repository", m.shown,
+				"err", Mask(why.Error(), m.auth.secrets()...))
+			return m.fetchRemote(ctx, ref)
 		}
 		if err != nil {
 			return err

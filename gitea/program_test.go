@@ -174,6 +174,56 @@ func TestGitThatStallsIsGivenUp(t *testing.T) {
 	}
 }
 
+// A transfer that is cut is told as one, leaves nothing, and works the next time.
+func TestCutTransfer(t *testing.T) {
+	o := newOrigin(t)
+	noise := make([]byte, 200<<10)
+	rand.Read(noise)
+	sha := o.commit(map[string]string{"a": string(noise)})
+	u, err := url.Parse(serve(t, filepath.Dir(o.dir), "").URL)
+	must(t, err)
+	proxy := httputil.NewSingleHostReverseProxy(u)
+	var cut sync.Map
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, ok := cut.Load("now"); !ok || !strings.HasSuffix(r.URL.Path, "git-upload-pack") {
+			proxy.ServeHTTP(w, r)
+			return
+		}
+		rec := httptest.NewRecorder()
+		proxy.ServeHTTP(rec, r)
+		if body := rec.Body.Bytes(); len(body) < 100<<10 {
+			w.Header().Set("Content-Type", rec.Header().Get("Content-Type"))
+			if _, err := w.Write(body); err == nil {
+				return
+			}
+		} else if _, err := w.Write(body[:len(body)/2]); err == nil {
+			w.(http.Flusher).Flush()
+		}
+		panic(http.ErrAbortHandler)
+	}))
+	t.Cleanup(srv.Close)
+	for name, open := range map[string]func(*testing.T, string, Auth) *Mirror{"git": mirrorOf, "go-git": plainMirrorOf} {
+		t.Run(name, func(t *testing.T) {
+			m := open(t, srv.URL+"/origin/.git", Auth{})
+			cut.Store("now", true)
+			if err := m.Fetch(t.Context(), ""); err == nil {
+				t.Error("half a pack was taken")
+			} else if _, err := m.Resolve(t.Context(), ""); err == nil {
+				t.Error("half a pack resolves")
+			}
+			left, err := filepath.Glob(filepath.Join(m.dir, "objects", "pack", "*"))
+			if err != nil || len(left) > 0 {
+				t.Errorf("it left %q, %v", left, err)
+			}
+			cut.Clear()
+			must(t, m.Fetch(t.Context(), ""))
+			if got, err := m.Resolve(t.Context(), ""); err != nil || got != sha {
+				t.Errorf("got %s, %v", got, err)
+			}
+		})
+	}
+}
+
 // What a killed git left behind does not block the next fetch.
 func TestLeftLocksAreRemoved(t *testing.T) {
 	o := newOrigin(t)
