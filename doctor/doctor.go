@@ -56,6 +56,8 @@ type Options struct {
 	PortHigh int
 	// Daemon asks the daemon for its version; an error says that none answers.
 	Daemon func(ctx context.Context) (version string, err error)
+	// Giteas asks the daemon about the connected Giteas; it may be nil.
+	Giteas func(ctx context.Context) ([]Gitea, error)
 }
 
 // Commands finds and runs programs.
@@ -118,7 +120,8 @@ func Run(ctx context.Context, sys System, opts Options) []Result {
 		checkFiles(sys),
 	}
 	results = append(results, checkLimits(sys)...)
-	return append(results, checkClock(sys), daemon)
+	results = append(results, checkClock(sys), daemon)
+	return append(results, checkGiteas(ctx, opts, up)...)
 }
 
 // Worst is the worst verdict of all results; OK without any.

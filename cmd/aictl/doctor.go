@@ -37,7 +37,7 @@ func (a *app) doctorCommand() *cobra.Command {
 		Use:   "doctor",
 		Short: a.t("Check what this machine needs to run services"),
 		Long: a.t(`Check what this machine needs to run services: Python, uv, Node, Git, addresses and ports, the data directory,
-room on the disk, open files, which limits can be enforced, the clock, and the daemon. Whatever is missing comes with the way to
+room on the disk, open files, which limits can be enforced, the clock, the daemon, and connected Giteas. Whatever is missing comes with the way to
 mend it. A failed check exits 1.`),
 		Example: a.examples(
 			a.t("Before the first start"), "aictl doctor",
@@ -48,7 +48,7 @@ mend it. A failed check exits 1.`),
 			if err != nil {
 				return fail(exitUsage, err, "")
 			}
-			opts := doctor.Options{DataDir: dir, Listen: listen, GatewayListen: gatewayListen, Daemon: a.askVersion}
+			opts := doctor.Options{DataDir: dir, Listen: listen, GatewayListen: gatewayListen, Daemon: a.askVersion, Giteas: a.askGiteas}
 			takeListeners(cmd, &opts)
 			var given configs.PortRange
 			if err := given.UnmarshalText([]byte(ports)); err != nil {

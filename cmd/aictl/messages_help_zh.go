@@ -84,7 +84,7 @@ func helpZH() map[string]string {
 		"As JSON, for monitoring":      "以 JSON 供监控使用",
 
 		"Check what this machine needs to run services": "检查本机运行服务所需的条件",
-		"Check what this machine needs to run services: Python, uv, Node, Git, addresses and ports, the data directory,\nroom on the disk, open files, which limits can be enforced, the clock, and the daemon. Whatever is missing comes with the way to\nmend it. A failed check exits 1.": "检查本机运行服务所需的条件：Python、uv、Node、Git、地址与端口、数据目录、磁盘空间、\n打开文件数、能强制哪些上限、时钟和守护进程。缺什么都会说明如何补救。检查失败退出码为 1。",
+		"Check what this machine needs to run services: Python, uv, Node, Git, addresses and ports, the data directory,\nroom on the disk, open files, which limits can be enforced, the clock, the daemon, and connected Giteas. Whatever is missing comes with the way to\nmend it. A failed check exits 1.": "检查本机运行服务所需的条件：Python、uv、Node、Git、地址与端口、数据目录、磁盘空间、\n打开文件数、能强制哪些上限、时钟、守护进程和已连接的 Gitea。缺什么都会说明如何补救。检查失败退出码为 1。",
 		"Before the first start":                             "首次启动之前",
 		"For another data directory and other ports":         "另一个数据目录和别的端口",
 		"Show the version of this program and of the daemon": "查看本程序与守护进程的版本",
