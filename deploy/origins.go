@@ -111,9 +111,7 @@ func (o *Origins) locate(ctx context.Context, src store.Source) (at string, auth
 	if err != nil {
 		return "", gitea.Auth{}, err
 	}
-	if repo.Empty {
-		return "", gitea.Auth{}, fmt.Errorf("open %s: %w; commit and push something first", repo.FullName, gitea.ErrEmpty)
-	}
+	// Whether it is empty the fetch says: Gitea itself still calls it so for a while after the first push.
 	return repo.CloneURL, repo.Auth, nil
 }
 

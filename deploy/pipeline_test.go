@@ -164,7 +164,7 @@ func TestBadSources(t *testing.T) {
 	}{
 		"not a repository": {Request{Source: store.Source{Kind: SourceGit, URL: "file://" + folder}}, StepFetch, []string{"not a Git repository", "give a directory"}},
 		"empty repository": {Request{Source: empty.source(), Name: "empty"}, StepFetch, []string{"the repository is empty", "push something first"}},
-		"no Gitea":         {Request{Source: store.Source{Kind: SourceGitea, URL: "ai/ocr"}}, StepFetch, []string{"none is set", "give a Git URL"}},
+		"no Gitea":         {Request{Source: store.Source{Kind: SourceGitea, URL: "ai/ocr"}}, StepFetch, []string{"none is connected", "give a Git URL"}},
 		"nobody listens":   {Request{Source: store.Source{Kind: SourceGit, URL: "http://127.0.0.1:1/a/b.git"}}, StepFetch, []string{"connection refused", "check that the server runs"}},
 	} {
 		row := r.ended(r.submit(c.req).ID)
