@@ -214,6 +214,25 @@ func TestTokenStaysAtItsHost(t *testing.T) {
 	}
 }
 
+// A Gitea behind a proxy names the address that it believes to have.
+func TestAddressThatTheServerBelievesToHave(t *testing.T) {
+	srv, remote := server(t)
+	srv.Storage = "http://gitea.invalid:3000/a/b.git/info/lfs"
+	p := parse(t, srv.Add("weights"))
+	store := OpenStore(t.TempDir())
+	must(t, remote.Fetch(t.Context(), store, []Pointer{p}, never, nil))
+	for href, want := range map[string]string{
+		"http://x/gitea/a/b.git/info/lfs/objects/" + p.OID: remote.Endpoint + "/objects/" + p.OID,
+		"http://x/other/b.git/info/lfs/objects/" + p.OID:   "http://x/other/b.git/info/lfs/objects/" + p.OID,
+		"http://s3/bucket/" + p.OID:                        "http://s3/bucket/" + p.OID,
+		"://":                                              "://",
+	} {
+		if got := remote.own(href, p); got != want {
+			t.Errorf("own(%q) = %q", href, got)
+		}
+	}
+}
+
 func TestOneObjectIsFetchedOnce(t *testing.T) {
 	srv, remote := server(t)
 	p := parse(t, srv.Add(large))

@@ -172,7 +172,7 @@ func (r *Remote) refusal(res *http.Response) error {
 // content is an object's content at the place that an action names.
 func (r *Remote) content(p Pointer, at action) Content {
 	return func(ctx context.Context, offset int64) (io.ReadCloser, int64, error) {
-		req, err := http.NewRequest(http.MethodGet, at.Href, nil)
+		req, err := http.NewRequest(http.MethodGet, r.own(at.Href, p), nil)
 		if err != nil || req.URL.Host == "" {
 			return nil, 0, fmt.Errorf("%w: it names no address for object %s", ErrUnreachable, short(p.OID))
 		}
@@ -198,6 +198,22 @@ func (r *Remote) content(p Pointer, at action) Content {
 		}
 		return nil, 0, errors.Join(r.objectRefusal(p, res), res.Body.Close())
 	}
+}
+
+// own is an object's address as seen from here: a forge behind a proxy often believes to have another address than it is
+// reached at. Addresses of other stores stay as they are.
+func (r *Remote) own(href string, p Pointer) string {
+	u, err1 := url.Parse(href)
+	e, err2 := url.Parse(r.Endpoint)
+	if err1 != nil || err2 != nil {
+		return href
+	}
+	parts := strings.Split(strings.Trim(e.EscapedPath(), "/"), "/")
+	tail := "/" + strings.Join(parts[max(0, len(parts)-4):], "/") // owner/name.git/info/lfs
+	if len(parts) < 4 || !strings.HasSuffix(u.EscapedPath(), tail+"/objects/"+p.OID) {
+		return href
+	}
+	return r.Endpoint + "/objects/" + p.OID
 }
 
 // objectRefusal is what a status means for one object, whose address may have expired.
