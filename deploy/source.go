@@ -113,7 +113,7 @@ func parseURL(text string, fail func(string) (store.Source, string, error)) (sto
 		return fail(u.Scheme + " is not supported")
 	}
 	if _, secret := u.User.Password(); secret || u.User != nil && u.Scheme != "ssh" {
-		return fail("it holds credentials, which would be stored and shown; set gitea.url and its token for aictl, or put them into ~/.netrc (machine " +
+		return fail("it holds credentials, which would be stored and shown; connect its Gitea (`aictl gitea connect`), or put them into ~/.netrc (machine " +
 			u.Hostname() + " login … password …) of the user that runs aictl")
 	}
 	return store.Source{Kind: SourceGit, URL: u.String()}, serviceName(u.Path), nil
