@@ -28,7 +28,7 @@ removed.`),
 		RunE:              list.RunE,
 	}
 	cmd.Flags().AddFlagSet(list.Flags())
-	cmd.AddCommand(list, a.deploysShowCommand(), a.deploysCancelCommand())
+	cmd.AddCommand(list, a.deploysShowCommand(), a.deploysLogsCommand(), a.deploysDiffCommand(), a.deploysCancelCommand(), a.deploysPauseCommand(), a.deploysResumeCommand(), a.deploysAutoCommand())
 	return cmd
 }
 
@@ -73,7 +73,7 @@ func (a *app) deploysTable(page api.DeployList) error {
 	t := newTable(column{title: a.t("ID"), right: true}, column{title: a.t("SERVICE"), flex: true}, column{title: a.t("STATE")},
 		column{title: a.t("COMMIT")}, column{title: a.t("RELEASE")}, column{title: a.t("CREATED")}, column{title: a.t("TOOK"), right: true},
 		column{title: a.t("KIND"), wide: true}, column{title: a.t("BY"), wide: true}, column{title: a.t("SOURCE"), wide: true},
-		column{title: a.t("NOTE"), flex: true})
+		column{title: a.t("WHY"), wide: true}, column{title: a.t("FROM WHERE"), wide: true}, column{title: a.t("NOTE"), flex: true})
 	for _, d := range page.Deploys {
 		took := "-"
 		if !d.StartedAt.IsZero() {
@@ -84,7 +84,8 @@ func (a *app) deploysTable(page api.DeployList) error {
 			note = a.t(d.FailedStep) + ": " + note
 		}
 		t.row(strconv.FormatInt(d.ID, 10), cell{orDash(d.Service), bold}, a.outcome(d.State), orDash(shortCommit(d.Commit)), orDash(d.Release),
-			a.ago(d.CreatedAt, a.now()), took, d.Kind, orDash(strings.Trim(d.Actor+" ("+d.Trigger+")", " ")), sourceText(d.Source), note)
+			a.ago(d.CreatedAt, a.now()), took, d.Kind, orDash(strings.Trim(d.Actor+" ("+d.Trigger+")", " ")), sourceText(d.Source),
+			orDash(printable(why(d))), orDash(d.Origin), note)
 	}
 	if err := t.render(a.out, a.wide()); err != nil {
 		return err
@@ -204,9 +205,11 @@ func (a *app) printDeploy(doc api.DeployDocument) error {
 		}
 	}
 	field(a.t("source"), sourceText(d.Source))
-	field(a.t("commit"), d.Commit)
+	field(a.t("commit"), strings.TrimSpace(d.Commit+"  "+d.Subject))
 	field(a.t("release"), d.Release)
 	field(a.t("by"), strings.TrimSpace(fmt.Sprintf("%s (%s)", d.Actor, d.Trigger)))
+	field(a.t("why"), d.Reason)
+	field(a.t("from"), d.Origin)
 	field(a.t("created"), d.CreatedAt.Local().Format(time.DateTime)+" ("+a.ago(d.CreatedAt, a.now())+")")
 	if !d.StartedAt.IsZero() {
 		field(a.t("took"), latency(time.Duration(d.DurationSeconds*float64(time.Second))))
