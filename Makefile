@@ -1,6 +1,7 @@
 # make build       bin/aictl
 # make demo        build it and show everything at work until Ctrl-C
 # make test        everything that must hold before a change is merged
+# make contract    the cases of a Gitea against real ones (GITEAS), built from their modules
 # make bench       measure it beside Supervisor, pm2, runit and nginx
 # make install     put program, unit and folders in place (PREFIX, DESTDIR)
 
@@ -19,7 +20,7 @@ export CGO_ENABLED = 1
 STATICCHECK := $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 .DEFAULT_GOAL := build
-.PHONY: build demo test lint unit-tests examples-tests e2e bench install uninstall setup setup-test clean
+.PHONY: build demo test lint unit-tests examples-tests e2e contract bench install uninstall setup setup-test clean
 
 build:
 	$(GO) build -trimpath -tags nomsgpack -ldflags '$(LDFLAGS)' -o bin/aictl ./cmd/aictl
@@ -55,6 +56,12 @@ examples-tests:
 # Deploys a service whose packages come from a package index.
 e2e: build
 	AICTL=$(CURDIR)/bin/aictl $(GO) test -tags e2e -count=1 -timeout 15m ./internal/e2e
+
+GITEAS ?= 1.22.6 1.25.2
+
+contract:
+	@for version in $(GITEAS); do \
+	  echo "Gitea $$version"; scripts/gitea.sh $$version $(GO) test -count=1 -run Contract ./gitea || exit 1; done
 
 bench: build
 	@scripts/setup.sh --bench
