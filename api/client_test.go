@@ -37,6 +37,8 @@ func TestClientCallsEveryRoute(t *testing.T) {
 			}, `"service":"ocr"`},
 			{"Deploys", func(ctx context.Context) (any, error) { return c.Deploys(ctx, DeploysQuery{Limit: 1, Service: "ocr"}) }, "running"},
 			{"GetDeploy", func(ctx context.Context) (any, error) { return c.GetDeploy(ctx, 1) }, "pip failed"},
+			{"DiffDeploys", func(ctx context.Context) (any, error) { return c.DiffDeploys(ctx, "", "1", "r2") }, `"name":"numpy"`},
+			{"DeployLog", func(ctx context.Context) (any, error) { return c.DeployLog(ctx, 2, 10) }, `"lines":["last line"]`},
 			{"CancelDeploy", func(ctx context.Context) (any, error) { return c.CancelDeploy(ctx, 2) }, `"service":"ocr"`},
 			{"Records", func(ctx context.Context) (any, error) { return c.Records(ctx, RecordsQuery{Service: "ocr"}) }, "/predict"},
 			{"Record", func(ctx context.Context) (any, error) { return c.Record(ctx, "0193") }, "héé"},

@@ -46,6 +46,8 @@ type Deploys interface {
 	Preview(ctx context.Context, req deploy.Request) (deploy.Preview, error)
 	// Rollback queues a deploy of an earlier release.
 	Rollback(ctx context.Context, req deploy.RollbackRequest) (store.Deploy, error)
+	// Compare says what lies between two versions: ids of deploys, releases or commits.
+	Compare(ctx context.Context, service, from, to string) (deploy.Comparison, error)
 	// Cancel asks a deploy to stop; one that has ended is store.ErrConflict.
 	Cancel(ctx context.Context, id int64) error
 	// Subscribe returns the events of one deploy from now on. The channel is closed once the deploy has ended or
@@ -146,6 +148,8 @@ type Deps struct {
 	EnvUses func(ctx context.Context) ([]store.EnvUse, error)
 	// Algorithms is the registry; nil: nothing is in it.
 	Algorithms Algorithms
+	// Upkeep is the disk below the data directory; nil: nobody looks after it.
+	Upkeep Upkeep
 	// Forges are the connected Giteas; nil: none, and none can be connected.
 	Forges Forges
 	// Pushes cause deploys; nil: they do not.
@@ -216,6 +220,9 @@ func (d *Deps) check() error {
 	}
 	if d.Hosting == nil {
 		d.Hosting = noHosting{}
+	}
+	if d.Upkeep == nil {
+		d.Upkeep = noUpkeep{}
 	}
 	if d.Algorithms == nil {
 		d.Algorithms = noAlgorithms{}

@@ -173,6 +173,10 @@ func (b *backend) Submit(_ context.Context, req deploy.Request) (store.Deploy, e
 func (b *backend) Rollback(_ context.Context, req deploy.RollbackRequest) (store.Deploy, error) {
 	return b.deploys[0], b.note("rollback " + req.Service + " " + req.To + " " + req.Trigger)
 }
+func (b *backend) Compare(_ context.Context, service, from, to string) (deploy.Comparison, error) {
+	return deploy.Comparison{Service: "ocr", From: deploy.Version{Deploy: 1}, Dependencies: []deploy.DependencyChange{{Name: "numpy", Old: "1", New: "2"}}},
+		b.note("compare " + service + " " + from + " " + to)
+}
 func (b *backend) Cancel(context.Context, int64) error { return b.note("cancel") }
 func (b *backend) Subscribe(int64) (<-chan deploy.Event, func()) {
 	return b.events, func() { b.record("unsubscribe") }

@@ -37,6 +37,8 @@ func (s *Server) routes() {
 	get(s, "/deploys", deploys, "listDeploys", "Deploys, newest first", s.listDeploys)
 	post(s, "/deploys", deploys, "deploy", "Queue a deploy", http.StatusAccepted, s.deploy)
 	post(s, "/deploys/preview", deploys, "previewDeploy", "What a deploy would change; nothing is done", http.StatusOK, s.preview)
+	get(s, "/deploys/diff", deploys, "diffDeploys", "What lies between two versions: commits, manifest, dependencies", s.diffDeploys)
+	get(s, "/deploys/{id}/log", deploys, "deployLog", "The last lines of a deploy's log", s.deployLog)
 	get(s, "/deploys/{id}", deploys, "getDeploy", "One deploy with its steps and the last lines of its log", s.getDeploy)
 	post(s, "/deploys/{id}/cancel", deploys, "cancelDeploy", "Stop a deploy; the old release keeps serving", http.StatusOK, s.cancelDeploy)
 	stream[DeployEvent](s, "/deploys/{id}/events", deploys, "deployEvents",
@@ -66,6 +68,7 @@ func (s *Server) routes() {
 	route(s, http.MethodDelete, Prefix+"/records/{id}/labels/{name}", records, "removeLabel", "Take a label away; its history stays", http.StatusOK, s.removeLabel)
 
 	s.algorithmRoutes(services)
+	s.diskRoutes(system)
 
 	get(s, "/sinks", records, "listSinks", "Databases and queues that get records, and how far behind they are", s.listSinks)
 	post(s, "/sinks/test", records, "testSink", "Connect to a sink and prepare its schema", http.StatusOK, s.testSink)
