@@ -58,6 +58,7 @@ func (d *Daemon) wireAPI(lines instanceLogs) error {
 		Hooks:      d.services.HookCounts,
 		Sinks:      d.sinks,
 		Algorithms: d.registry,
+		Upkeep:     d.upkeep,
 		Forges:     d.forges,
 		Info:       &info{d: d, started: time.Now().UTC()},
 		Token:      token,

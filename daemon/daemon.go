@@ -64,6 +64,7 @@ type Daemon struct {
 	replays  *replay.Engine
 	verifier verifier
 	registry *registry.Registry
+	upkeep   *upkeep
 	deploys  *deployNews
 	api      *api.Server
 	ports    *ports.Allocator
@@ -152,10 +153,11 @@ func (d *Daemon) wire() error {
 	d.reports = d.newReports()
 	d.previews = d.newPreviews()
 	d.verifier = verifier{d.replays, d.dir.Logs()}
+	d.upkeep = d.newUpkeep()
 	d.registry = registry.New(d.store, &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}, d.log)
 	d.builds = d.newEnvironments(s.Deploy)
 	d.deployer = deploy.New(deploy.Deps{
-		Gate: d.verifier.verify, Contract: contracts{d.registry}.check,
+		Gate: d.verifier.verify, Contract: contracts{d.registry}.check, Room: d.upkeep.room,
 		Store: d.store, Fleet: d.services, Canary: d.services.DeployedCanary, Trial: canaries{d.services, d.gateway}, Pause: d.pausePushes, Notify: d.notifyDeploy, Order: d.services.CheckOrder, Enforce: services.Enforce, Lines: d.lastLines, HTTP: &http.Client{Timeout: 10 * time.Second}, Logger: d.log,
 		Sources: &deploy.Origins{Mirrors: d.mirrors, Forges: d.forges.List, Hosted: d.hosting.Find},
 		Envs:    d.builds,
@@ -211,6 +213,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	deploying.start("api", d.serveAPI)
 	deploying.start("hosting", d.hosting.Run)
 	deploying.start("retention", d.retain)
+	deploying.start("clean-up", d.upkeep.run)
 	deploying.start("sinks", d.sinks.Run)
 	deploying.start("settings", d.settings.run)
 	deploying.start("certificate of the API", d.apiTLS.watch)

@@ -184,3 +184,11 @@ func TestSurvey(t *testing.T) {
 		t.Errorf("%+v", u)
 	}
 }
+
+func TestText(t *testing.T) {
+	for n, want := range map[int64]string{0: "0 B", 1023: "1023 B", 1024: "1.0 KiB", 1536 << 20: "1.5 GiB", 1<<20 - 1: "1.0 MiB", 1 << 62: "4.0 EiB"} {
+		if got := Text(n); got != want {
+			t.Errorf("%d is %q, want %q", n, got, want)
+		}
+	}
+}
