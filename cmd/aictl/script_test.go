@@ -43,6 +43,7 @@ func TestScripts(t *testing.T) {
 			"cert":   cmdCert,
 			"token":  cmdToken,
 			"gitea":  cmdGitea,
+			"post":   cmdPost,
 		},
 	})
 }
