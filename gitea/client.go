@@ -67,7 +67,21 @@ func NewClient(cfg ClientConfig) (*Client, error) {
 	if hc.Timeout == 0 {
 		hc.Timeout = apiTimeout
 	}
+	hc.CheckRedirect = stay
 	return &Client{base: u, token: cfg.Token, http: &hc}, nil
+}
+
+// mostRedirects bounds how often a Gitea may send on, as it does for repositories that were renamed.
+const mostRedirects = 5
+
+// stay follows a redirect within the same server only, and of calls that read: by itself a client would take the token along to
+// subdomains and from https to http, and make a GET of a POST.
+func stay(req *http.Request, via []*http.Request) error {
+	from := via[0]
+	if from.Method != http.MethodGet || req.URL.Scheme != from.URL.Scheme || req.URL.Host != from.URL.Host || len(via) > mostRedirects {
+		return http.ErrUseLastResponse
+	}
+	return nil
 }
 
 // URL is the Gitea's address without a trailing slash.
@@ -142,6 +156,8 @@ func (c *Client) explain(doing, repo string, err error, res *sdk.Response) error
 		return fmt.Errorf("%s: %w: %s", what, ErrUnreachable, Mask(err.Error(), c.token))
 	}
 	switch {
+	case res.StatusCode >= 300 && res.StatusCode < 400:
+		return fmt.Errorf("%s: %w: it sends elsewhere, to %s; connect to that address", what, ErrUnreachable, Mask(res.Header.Get("Location"), c.token))
 	case res.StatusCode == http.StatusUnauthorized:
 		return fmt.Errorf("%s: %w: the token was refused; make a new one in Gitea under Settings → Applications and give it to aictl (AICTL_GITEA_TOKEN or gitea.token_file)", what, ErrAuth)
 	case res.StatusCode == http.StatusForbidden:

@@ -2,16 +2,12 @@ package gitea
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
-
-	sdk "code.gitea.io/sdk/gitea"
 )
 
 // OldestVersion is the oldest Gitea that aictl is made for.
@@ -71,8 +67,8 @@ var probes = []probe{
 func (c *Client) Checkup(ctx context.Context, owner string) (Checkup, error) {
 	var r Checkup
 	var version struct{ Version string }
-	if status, message, err := c.ask(ctx, http.MethodGet, "/version", &version); err != nil || status != http.StatusOK {
-		return r, c.refusal("ask the version of", status, message, err)
+	if _, err := c.send(ctx, apiCall{doing: "ask the version of", method: http.MethodGet, path: "/version", out: &version, needs: "an account that may sign in"}); err != nil {
+		return r, err
 	}
 	r.Version, r.Old = version.Version, olderThan(version.Version, OldestVersion)
 	var me struct {
@@ -84,13 +80,13 @@ func (c *Client) Checkup(ctx context.Context, owner string) (Checkup, error) {
 		if p.path == "/user" {
 			into = &me
 		}
-		status, message, err := c.ask(ctx, p.method, p.path, into)
-		if err != nil || status == http.StatusUnauthorized || status >= http.StatusInternalServerError {
-			return r, c.refusal("check the token at", status, message, err)
+		status, message, err := c.ask(ctx, "check the token at", p.method, p.path, into)
+		if err != nil {
+			return r, err
 		}
 		required, aboutScopes := requiredScopes(message)
 		if status == http.StatusForbidden && !aboutScopes {
-			return r, c.refusal("check the token at", status, message, nil)
+			return r, fmt.Errorf("check the token at %s: %w: %s", c.base, ErrAuth, message)
 		}
 		lacks := status == http.StatusForbidden && (strings.Contains(required, p.scope) || !strings.Contains(required, ":"))
 		r.Scopes = append(r.Scopes, Grant{Scope: p.scope, For: p.why, Has: !lacks, Needed: p.scope == "read:repository"})
@@ -107,50 +103,35 @@ func (c *Client) ownerKind(ctx context.Context, owner, login string) (string, er
 		return OwnerUser, nil
 	}
 	for _, at := range []struct{ path, kind string }{{"/orgs/", OwnerOrganization}, {"/users/", OwnerOther}} {
-		status, message, err := c.ask(ctx, http.MethodGet, at.path+url.PathEscape(owner), nil)
-		switch {
-		case err != nil || status == http.StatusUnauthorized || status >= http.StatusInternalServerError:
-			return OwnerUnknown, c.refusal("look for "+owner+" on", status, message, err)
-		case status == http.StatusOK:
+		status, _, err := c.ask(ctx, "look for "+owner+" on", http.MethodGet, at.path+url.PathEscape(owner), nil)
+		if err != nil {
+			return OwnerUnknown, err
+		}
+		if status == http.StatusOK {
 			return at.kind, nil
 		}
 	}
 	return OwnerUnknown, nil
 }
 
-// ask sends a call with an empty object as its body, if it has one, and returns the answer's status and what it says. A body is
-// decoded for status 200 only.
-func (c *Client) ask(ctx context.Context, method, path string, into any) (status int, message string, err error) {
-	var body io.Reader
+// ask sends a call with an empty object as its body, if it has one, and returns the answer's status and what it says: many an answer is no
+// error here. An error is a server that could not be asked, or that is no Gitea.
+func (c *Client) ask(ctx context.Context, doing, method, path string, into any) (status int, message string, err error) {
+	call := apiCall{doing: doing, method: method, path: path, out: into, needs: "another token"}
 	if method != http.MethodGet {
-		body = strings.NewReader("{}")
+		call.in = struct{}{}
 	}
-	req, err := http.NewRequestWithContext(ctx, method, c.base.String()+"/api/v1"+path, body)
-	if err != nil {
+	_, err = c.send(ctx, call)
+	var said *Refused
+	switch {
+	case err == nil:
+		return http.StatusOK, "", nil
+	case !errors.As(err, &said):
 		return 0, "", err
+	case said.Status == http.StatusUnauthorized || said.Status >= http.StatusInternalServerError || said.Status < http.StatusBadRequest:
+		return said.Status, said.Message, err
 	}
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Accept", "application/json")
-	if c.token != "" {
-		req.Header.Set("Authorization", "token "+c.token)
-	}
-	res, err := c.http.Do(req)
-	if err != nil {
-		return 0, "", err
-	}
-	defer res.Body.Close()
-	data, err := io.ReadAll(io.LimitReader(res.Body, apiBody))
-	if err != nil {
-		return res.StatusCode, "", err
-	}
-	if res.StatusCode == http.StatusOK && into != nil {
-		return res.StatusCode, "", json.Unmarshal(data, into)
-	}
-	var problem struct{ Message string }
-	if json.Unmarshal(data, &problem) != nil || problem.Message == "" {
-		return res.StatusCode, http.StatusText(res.StatusCode), nil
-	}
-	return res.StatusCode, clip(problem.Message), nil
+	return said.Status, said.Message, nil
 }
 
 // clip bounds what a server's message may take in an error.
@@ -160,25 +141,6 @@ func clip(s string) string {
 		return strings.ToValidUTF8(s[:most], "") + "…"
 	}
 	return s
-}
-
-// refusal explains an answer that ends a check-up.
-func (c *Client) refusal(doing string, status int, message string, err error) error {
-	var syntax *json.SyntaxError
-	var kind *json.UnmarshalTypeError
-	if errors.As(err, &syntax) || errors.As(err, &kind) {
-		return fmt.Errorf("%s %s: %w: this is not a Gitea, or the address lacks its path", doing, c.base, ErrUnreachable)
-	}
-	if err == nil {
-		err = errors.New(message)
-	}
-	if status == http.StatusForbidden {
-		return fmt.Errorf("%s %s: %w: %s", doing, c.base, ErrAuth, Mask(message, c.token))
-	}
-	if status == 0 {
-		return c.explain(doing, "", err, nil)
-	}
-	return c.explain(doing, "", err, &sdk.Response{Response: &http.Response{StatusCode: status}})
 }
 
 // requiredScopes are those that a 403 asks for; ok tells such a 403 from one for another reason. Where a call takes two scopes, Gitea looks

@@ -95,7 +95,7 @@ func TestCheckupFails(t *testing.T) {
 		want   error
 		says   string
 	}{
-		"another program":      {200, "<html>hello</html>", ErrUnreachable, "not a Gitea"},
+		"another program":      {200, "<html>hello</html>", ErrUnreachable, "not what a Gitea says"},
 		"no such path":         {404, "not found", ErrUnreachable, "not a Gitea"},
 		"a token that is no":   {401, `{"message":"invalid"}`, ErrAuth, "the token was refused"},
 		"a prohibited account": {403, `{"message":"This account is prohibited from signing in"}`, ErrAuth, "prohibited"},
@@ -113,6 +113,44 @@ func TestCheckupFails(t *testing.T) {
 	}
 	if _, err := client(t, "http://127.0.0.1:1", "t").Checkup(context.Background(), ""); !errors.Is(err, ErrUnreachable) {
 		t.Errorf("nobody there: %v", err)
+	}
+}
+
+// TestRedirectsStay: a token does not follow to another server, port or scheme, and what is renamed is found.
+func TestRedirectsStay(t *testing.T) {
+	var got []string
+	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = append(got, r.URL.Path) }))
+	t.Cleanup(other.Close)
+	mux := http.NewServeMux()
+	mux.HandleFunc("/api/v1/version", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, other.URL+"/api/v1/version", http.StatusMovedPermanently)
+	})
+	mux.HandleFunc("/api/v1/repos/old/name", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "/api/v1/repos/new/name", http.StatusTemporaryRedirect)
+	})
+	mux.HandleFunc("/api/v1/repos/away/name", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, other.URL+"/api/v1/repos/away/name", http.StatusTemporaryRedirect)
+	})
+	mux.HandleFunc("/api/v1/repos/round/name", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "/api/v1/repos/round/name", http.StatusTemporaryRedirect)
+	})
+	mux.HandleFunc("/api/v1/repos/new/name", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"full_name":"new/name"}`) })
+	srv := httptest.NewServer(mux)
+	t.Cleanup(srv.Close)
+	c := client(t, srv.URL, "a-token-of-a-robot")
+	if _, err := c.Checkup(context.Background(), ""); !errors.Is(err, ErrUnreachable) || !strings.Contains(err.Error(), "sends elsewhere") {
+		t.Errorf("a server that has moved: %v", err)
+	}
+	if r, err := c.Repo(context.Background(), "old/name"); err != nil || r.FullName != "new/name" {
+		t.Errorf("a repository that was renamed: %+v, %v", r, err)
+	}
+	for _, name := range []string{"away/name", "round/name"} {
+		if _, err := c.Repo(context.Background(), name); !errors.Is(err, ErrUnreachable) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if len(got) != 0 {
+		t.Errorf("the other server was asked %v", got)
 	}
 }
 
