@@ -75,7 +75,9 @@ func (e *Engine) States(ctx context.Context) ([]State, error) {
 }
 
 // Pauses lists the services that no push deploys for now, by name.
-func (e *Engine) Pauses(ctx context.Context) ([]store.DeployPause, error) { return e.Store.DeployPauses(ctx) }
+func (e *Engine) Pauses(ctx context.Context) ([]store.DeployPause, error) {
+	return e.Store.DeployPauses(ctx)
+}
 
 // Deliveries lists those of a repository, or all (""), newest first, from below an id (0: the newest).
 func (e *Engine) Deliveries(ctx context.Context, repository string, before int64, n int) ([]store.Delivery, error) {
