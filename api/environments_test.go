@@ -20,6 +20,9 @@ var environmentRoutes = []string{
 	"GET /api/v1/environments", "GET /api/v1/environments/{name}", "GET /api/v1/environments/{name}/export", "POST /api/v1/environments/import",
 }
 
+// goodArchive is larger than the bodies of other calls may be.
+var goodArchive = strings.Repeat("x", 2*maxBody)
+
 // fakeEnvs has the environment py3.11-a, and one whose export breaks off.
 type fakeEnvs struct{ noEnvironments }
 
@@ -44,7 +47,7 @@ func (fakeEnvs) Packages(string) ([]envs.Package, error) {
 func (fakeEnvs) Export(_ context.Context, key string, now time.Time, to io.Writer, begun func(envs.Archive)) error {
 	if key == "py3.11-b" {
 		begun(envs.Archive{})
-		_, err := io.WriteString(to, "half")
+		_, err := io.WriteString(to, strings.Repeat("half", 1<<16))
 		return errors.Join(err, errors.New("the disk is gone"))
 	}
 	begun(envs.Archive{})
@@ -54,7 +57,7 @@ func (fakeEnvs) Export(_ context.Context, key string, now time.Time, to io.Write
 
 func (fakeEnvs) Import(_ context.Context, from io.Reader) (envs.Imported, error) {
 	text, err := io.ReadAll(from)
-	if err == nil && string(text) != "good" {
+	if err == nil && string(text) != goodArchive {
 		err = fmt.Errorf("%w: its format is 9", envs.ErrArchive)
 	}
 	return envs.Imported{Archive: envs.Archive{Key: "k", Wheels: []envs.Wheel{{File: "a.whl", Size: 7}}}, New: 1}, err
@@ -90,7 +93,7 @@ func TestEnvironments(t *testing.T) {
 	if err := c.ExportEnvironment(t.Context(), "gone", io.Discard); !isStatus(err, http.StatusNotFound) {
 		t.Errorf("an export of nothing: %v", err)
 	}
-	got, err := c.ImportEnvironment(t.Context(), strings.NewReader("good"))
+	got, err := c.ImportEnvironment(t.Context(), strings.NewReader(goodArchive))
 	if err != nil || got.New != 1 || got.Bytes != 7 || len(got.Wheels) != 1 {
 		t.Errorf("%+v, %v", got, err)
 	}

@@ -23,7 +23,9 @@ const (
 )
 
 // streamed are the calls whose handlers read the body themselves, within bounds of their own.
-var streamed = map[string]bool{http.MethodPost + " " + Prefix + "/records": true}
+var streamed = map[string]bool{
+	http.MethodPost + " " + Prefix + "/records": true, http.MethodPost + " " + Prefix + "/environments/import": true,
+}
 
 // linesOrDocument tells the two ways to send records apart.
 func linesOrDocument(contentType string) (asLines bool, err error) {

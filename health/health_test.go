@@ -51,7 +51,7 @@ func TestJudge(t *testing.T) {
 func TestPauseGrowsWhileStartingAndIsCapped(t *testing.T) {
 	s := tracker{verdict: Starting}
 	var last time.Duration
-	for s.bad = 1; s.bad < 20; s.bad++ {
+	for s.bad = 1; s.bad < 40; s.bad++ {
 		d := pause(s, policy)
 		if d < last || d > slowestStart {
 			t.Fatalf("after %d bad probes: %s, before it was %s", s.bad, d, last)
