@@ -40,6 +40,26 @@ func (c *checkout) fillPointers() error {
 	if len(c.pointers) == 0 {
 		return nil
 	}
+	write := c.fillLocal
+	if c.m.local == "" {
+		if err := c.bring(); err != nil {
+			return err
+		}
+		write = c.fill
+	}
+	for i, p := range c.pointers {
+		if err := write(p); err != nil {
+			return err
+		}
+		c.tally.bytes += p.Size
+		c.tally.progress(fmt.Sprintf("%s; Git LFS: %d of %d files", c.tally.said(), i+1, len(c.pointers)))
+	}
+	return nil
+}
+
+// bring fetches the objects into the store. They are noted before, all under the commit that is checked out: so a clean-up
+// leaves them.
+func (c *checkout) bring() error {
 	var names []string
 	objects := make([]lfs.Pointer, 0, len(c.pointers))
 	for _, p := range c.pointers {
@@ -49,43 +69,51 @@ func (c *checkout) fillPointers() error {
 	if store == nil {
 		return fmt.Errorf("%w: %d files are Git LFS pointers without their content (%s), and there is no LFS store", ErrRefused, len(names), several(names))
 	}
-	// Noted before they are fetched, all under the commit that is checked out: so a clean-up leaves them.
 	c.tally.pointers = append(c.tally.pointers, objects...)
 	if err := store.Note(c.tally.commit, c.tally.pointers); err != nil {
 		return err
 	}
-	if err := c.fetchObjects(store, objects); err != nil {
+	if err := c.fetchObjects(objects); err != nil {
 		return fmt.Errorf("Git LFS content of %s: %w", several(names), err)
-	}
-	for i, p := range c.pointers {
-		if err := c.fill(store, p); err != nil {
-			return err
-		}
-		c.tally.bytes += p.Size
-		c.tally.progress(fmt.Sprintf("%s; Git LFS: %d of %d files", c.tally.said(), i+1, len(c.pointers)))
 	}
 	return nil
 }
 
 // fill writes one file. What turns out to be damaged in the store is fetched again, once.
-func (c *checkout) fill(store *lfs.Store, p pointerFile) error {
-	err := c.copyObject(store, p)
+func (c *checkout) fill(p pointerFile) error {
+	err := c.copyObject(p)
 	if errors.Is(err, lfs.ErrCorrupt) || errors.Is(err, fs.ErrNotExist) {
 		c.m.log.Warn("LFS object fetched again", "repository", c.m.shown, "object", p.OID, "err", err)
-		if err := c.fetchObjects(store, []lfs.Pointer{p.Pointer}); err != nil {
+		if err := c.fetchObjects([]lfs.Pointer{p.Pointer}); err != nil {
 			return err
 		}
-		err = c.copyObject(store, p)
+		err = c.copyObject(p)
 	}
 	return err
 }
 
-func (c *checkout) copyObject(store *lfs.Store, p pointerFile) error {
+func (c *checkout) copyObject(p pointerFile) error {
 	f, err := c.root.OpenFile(p.name, os.O_RDWR|os.O_TRUNC, 0)
 	if err != nil {
 		return err
 	}
-	return errors.Join(store.CopyTo(c.ctx, p.Pointer, f), f.Close())
+	return errors.Join(c.m.lfsStore().CopyTo(c.ctx, p.Pointer, f), f.Close())
+}
+
+// fillLocal writes one file from the objects of a repository on this machine, which need not be kept a second time.
+func (c *checkout) fillLocal(p pointerFile) error {
+	f, err := c.root.OpenFile(p.name, os.O_RDWR|os.O_TRUNC, 0)
+	if err != nil {
+		return err
+	}
+	err = errors.Join(lfs.Copy(c.ctx, p.Pointer, c.m.localObject(p.OID), f), f.Close())
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%w: %s is a Git LFS pointer, and its content is not there; run `git lfs pull` in %s, or push the content", ErrRefused, p.name, c.m.shown)
+	case errors.Is(err, lfs.ErrCorrupt):
+		return fmt.Errorf("%w: the Git LFS content of %s in %s is damaged (%w); run `git lfs fsck` there", ErrRefused, p.name, c.m.shown, err)
+	}
+	return err
 }
 
 func (m *Mirror) lfsStore() *lfs.Store {
@@ -95,17 +123,14 @@ func (m *Mirror) lfsStore() *lfs.Store {
 	return m.all.lfs
 }
 
-// fetchObjects brings objects into the store: from the repository itself when it is on this machine, else from its LFS server.
-func (c *checkout) fetchObjects(store *lfs.Store, objects []lfs.Pointer) error {
-	if c.m.local != "" {
-		return c.m.takeLocal(c.ctx, store, objects)
-	}
+// fetchObjects brings objects into the store from the repository's LFS server.
+func (c *checkout) fetchObjects(objects []lfs.Pointer) error {
 	remote, err := c.remote()
 	if err != nil {
 		return err
 	}
 	tell := slowly(c.tally.progress)
-	err = remote.Fetch(c.ctx, store, objects, c.m.granted, func(done, all int64) {
+	err = remote.Fetch(c.ctx, c.m.lfsStore(), objects, c.m.granted, func(done, all int64) {
 		tell(fmt.Sprintf("%s; Git LFS: %s of %s", c.tally.said(), size(done), size(all)))
 	})
 	if err != nil {
@@ -161,44 +186,20 @@ func (c *checkout) configured() (string, error) {
 	return raw, nil
 }
 
-// takeLocal copies objects out of a repository on this machine.
-func (m *Mirror) takeLocal(ctx context.Context, store *lfs.Store, objects []lfs.Pointer) error {
+// localObject is where a repository on this machine keeps an LFS object.
+func (m *Mirror) localObject(oid string) string {
 	dir := m.local
 	if dot, err := gitDir(m.local); err == nil {
 		dir = dot
 		if text, err := os.ReadFile(filepath.Join(dot, "commondir")); err == nil {
-			dir = filepath.Join(dot, strings.TrimSpace(string(text)))
+			common := strings.TrimSpace(string(text))
+			if !filepath.IsAbs(common) {
+				common = filepath.Join(dot, common)
+			}
+			dir = common
 		}
 	}
-	for _, p := range objects {
-		file := filepath.Join(dir, "lfs", "objects", p.OID[:2], p.OID[2:4], p.OID)
-		if store.Has(p) && m.granted(p.OID) {
-			continue
-		}
-		_, err := os.Stat(file) // also when others have brought it into the store
-		if err == nil {
-			err = store.Put(ctx, p, func(_ context.Context, offset int64) (io.ReadCloser, int64, error) {
-				f, err := os.Open(file)
-				if err != nil {
-					return nil, 0, err
-				}
-				if _, err := f.Seek(offset, io.SeekStart); err != nil {
-					return nil, 0, errors.Join(err, f.Close())
-				}
-				return f, offset, nil
-			}, nil)
-		}
-		if errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("%w: %s has the pointer and not the content; run `git lfs pull` there", ErrRefused, m.shown)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	if m.hosted {
-		return nil // its folder is not for notes, and its objects stay
-	}
-	return m.grant(objects)
+	return filepath.Join(dir, "lfs", "objects", oid[:2], oid[2:4], oid)
 }
 
 // granted reports whether this repository's server handed out an object before. The store is shared: who only knows an

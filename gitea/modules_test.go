@@ -345,6 +345,12 @@ func TestLFSOfALocalRepository(t *testing.T) {
 	if got, err := os.ReadFile(filepath.Join(dir, "a.bin")); err != nil || string(got) != "weights" {
 		t.Errorf("%q, %v", got, err)
 	}
+	for _, damaged := range []string{"weightz", "other weights"} {
+		must(t, os.WriteFile(filepath.Join(at, oid), []byte(damaged), 0o644))
+		if _, err := checkOut(t, ms, filepath.Join(base, "app.git"), Auth{}); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "git lfs fsck") {
+			t.Errorf("damaged: %v", err)
+		}
+	}
 }
 
 func TestHostedRepositories(t *testing.T) {

@@ -208,34 +208,68 @@ func (a *arrival) rest(ctx context.Context, content Content, buf []byte) (err er
 // CopyTo writes an object to an empty file. Where blocks can be shared they are; otherwise the content is checked on its way.
 // An object that is not there is fs.ErrNotExist, one that was damaged ErrCorrupt, and it is removed: fetch it again.
 func (s *Store) CopyTo(ctx context.Context, p Pointer, dst *os.File) error {
-	src, err := os.Open(s.object(p.OID))
-	if err != nil {
+	shared, err := copyFile(ctx, p, s.object(p.OID), dst)
+	if shared || err == nil {
 		return err
 	}
+	if errors.Is(err, ErrCorrupt) {
+		err = errors.Join(err, s.drop(p))
+	}
+	return err
+}
+
+// Copy writes a file of another store of this machine to an empty file, and checks it. A file that is not what the pointer
+// says is ErrCorrupt.
+func Copy(ctx context.Context, p Pointer, file string, dst *os.File) error {
+	shared, err := copyFile(ctx, p, file, dst)
+	if !shared || err != nil {
+		return err
+	}
+	if _, err := dst.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	return sumUp(ctx, p, dst, io.Discard)
+}
+
+// copyFile copies a file of the right size. When its blocks are shared instead of copied, they are not looked at.
+func copyFile(ctx context.Context, p Pointer, file string, dst *os.File) (shared bool, err error) {
+	src, err := os.Open(file)
+	if err != nil {
+		return false, err
+	}
 	defer src.Close()
-	if info, err := src.Stat(); err != nil || info.Size() != p.Size {
-		return errors.Join(err, s.drop(p, "it has another size"))
+	info, err := src.Stat()
+	if err != nil {
+		return false, err
+	}
+	if info.Size() != p.Size {
+		return false, fmt.Errorf("object %s: %w: it has %d bytes, not %d", short(p.OID), ErrCorrupt, info.Size(), p.Size)
 	}
 	if err := unix.IoctlFileClone(int(dst.Fd()), int(src.Fd())); err == nil {
-		return nil
+		return true, nil
 	}
+	return false, sumUp(ctx, p, src, dst)
+}
+
+// sumUp copies and checks.
+func sumUp(ctx context.Context, p Pointer, src io.Reader, dst io.Writer) error {
 	sum := sha256.New()
 	if _, err := io.CopyBuffer(onlyWriter{io.MultiWriter(dst, sum)}, &ending{ctx, src}, make([]byte, copyBuffer)); err != nil {
 		return err
 	}
 	if got := hex.EncodeToString(sum.Sum(nil)); got != p.OID {
-		return s.drop(p, "its SHA-256 is "+short(got))
+		return fmt.Errorf("object %s: %w (%s)", short(p.OID), ErrCorrupt, short(got))
 	}
 	return nil
 }
 
 // drop removes an object that is not what its name says.
-func (s *Store) drop(p Pointer, why string) error {
+func (s *Store) drop(p Pointer) error {
 	err := os.Remove(s.object(p.OID))
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil
 	}
-	return errors.Join(fmt.Errorf("object %s in the store: %w: %s", short(p.OID), ErrCorrupt, why), err)
+	return err
 }
 
 func short(oid string) string { return oid[:min(12, len(oid))] }
