@@ -121,6 +121,7 @@ func measure(ctx context.Context, url, scratch, name string, ways []string, runs
 				return nil, fmt.Errorf("%s by %s: %w", name, way, err)
 			}
 			all = append(all, figure{name, way, took, peak})
+			fmt.Fprintf(os.Stderr, "%s by %s: %s, %d MiB anonymous\n", name, way, took.Round(time.Millisecond), peak.anonymous>>20)
 		}
 	}
 	return all, nil
