@@ -70,10 +70,7 @@ func contractRepositories(t *testing.T, c *Client) {
 	}
 	work.commit("first", "main.py", "requirements.txt")
 	work.git("push", "--quiet", "origin", "HEAD:main")
-	for deadline := time.Now().Add(30 * time.Second); found.Empty && time.Now().Before(deadline); { // Gitea looks at what was pushed a little later
-		found, err = c.Repo(t.Context(), repo.FullName)
-		must(t, err)
-	}
+	noticed(t, c, repo.FullName)
 	entries, err := c.Root(t.Context(), repo.FullName, "main")
 	must(t, err)
 	var names []string
@@ -186,6 +183,7 @@ func contractStatuses(t *testing.T, c *Client) {
 	work.commit("first", "a")
 	work.git("push", "--quiet", "origin", "HEAD:main")
 	sha := work.git("rev-parse", "HEAD")
+	noticed(t, c, repo.FullName)
 	for _, s := range []Status{
 		{State: StatePending, Context: "aictl/ocr", Description: "queued", TargetURL: "http://127.0.0.1:7600/deploys/1"},
 		{State: StateFailure, Context: "aictl/ocr", Description: strings.Repeat("long ", 100)},
@@ -217,6 +215,7 @@ func contractPulls(t *testing.T, c *Client) {
 	inbox := newInbox(t, "s3cret")
 	work.commit("first", "a")
 	work.git("push", "--quiet", "origin", "HEAD:main")
+	noticed(t, c, repo.FullName)
 	work.commit("feature", "b")
 	work.git("push", "--quiet", "origin", "HEAD:feature")
 	_, err := c.CreateHook(t.Context(), repo.FullName, HookWish{URL: inbox.url, Secret: "s3cret", Events: []string{"pull_request"}})
@@ -232,8 +231,10 @@ func contractPulls(t *testing.T, c *Client) {
 	}
 	work.commit("more", "c")
 	work.git("push", "--quiet", "origin", "HEAD:feature")
+	before := head
 	head = work.git("rev-parse", "HEAD")
-	if p := inbox.next("pull_request"); p.Action != "synchronized" || p.Pull.Head.SHA != head {
+	// Gitea 1.22 may still tell the head from before, so nobody relies on it.
+	if p := inbox.next("pull_request"); p.Action != "synchronized" || p.Pull.Head.SHA != head && p.Pull.Head.SHA != before {
 		t.Errorf("another commit: %+v", p)
 	}
 	if kept, _, _ := strings.Cut(work.git("ls-remote", "origin", "refs/pull/1/head"), "\t"); kept != head {
@@ -261,6 +262,20 @@ func contractPulls(t *testing.T, c *Client) {
 }
 
 // contractRepo makes a repository and a working copy of it; both go with the test.
+// noticed waits until the server has looked at the first push to a repository: until then it calls it empty, and 1.22 answers some questions with
+// status 500.
+func noticed(t *testing.T, c *Client, fullName string) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); {
+		found, err := c.Repo(t.Context(), fullName)
+		must(t, err)
+		if !found.Empty {
+			return
+		}
+	}
+	t.Fatalf("%s is still called empty", fullName)
+}
+
 func contractRepo(t *testing.T, c *Client) (Listed, *worktree) {
 	t.Helper()
 	raw := make([]byte, 6)
