@@ -72,9 +72,14 @@ func (s setting) forge(name string) store.Forge {
 
 // nameFor makes a name for the Gitea at an address: its host, with a number when that is taken.
 func nameFor(address string, taken []store.Forge) string {
-	base := "gitea"
-	if u, err := url.Parse(address); err == nil && u.Hostname() != "" {
-		base = strings.Trim(strings.Map(plainRune, u.Host), "-.")
+	const most = 50 // which leaves room for a number
+	base := ""
+	if u, err := url.Parse(address); err == nil {
+		base = strings.Map(plainRune, u.Host)
+		base = strings.Trim(base[:min(len(base), most)], "-.")
+	}
+	if base == "" {
+		base = "gitea"
 	}
 	name := base
 	for i := 2; slices.ContainsFunc(taken, func(f store.Forge) bool { return f.Name == name }); i++ {

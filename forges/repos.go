@@ -176,7 +176,7 @@ func place(c gitea.Connection, name string) (owner, repo string, err error) {
 			repo = c.Prefix + repo
 		}
 	}
-	if !goodRepo(repo) || owner != "" && !goodOwner.MatchString(owner) || whole && owner == "" {
+	if name == "" || !goodRepo(repo) || owner != "" && !goodOwner.MatchString(owner) || whole && owner == "" {
 		return "", "", fmt.Errorf("%w: %q is not one", ErrBadName, name)
 	}
 	return owner, repo, nil

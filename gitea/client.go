@@ -92,9 +92,12 @@ func (c *Client) Auth() Auth { return Auth{Token: c.token, Scope: c.base.String(
 
 // Owns reports whether a clone URL leads to this Gitea, so that its token may be sent there.
 func (c *Client) Owns(raw string) bool {
-	u, err := url.Parse(raw)
-	return err == nil && u.Scheme == c.base.Scheme && strings.EqualFold(u.Host, c.base.Host) &&
-		strings.HasPrefix(u.Path, strings.TrimRight(c.base.Path, "/")+"/")
+	u, err := url.Parse(Address(raw))
+	if err != nil || u.Host == "" {
+		return false
+	}
+	base, err := url.Parse(Address(c.base.String()))
+	return err == nil && u.Scheme == base.Scheme && u.Host == base.Host && strings.HasPrefix(u.Path, strings.TrimRight(base.Path, "/")+"/")
 }
 
 // api is the SDK's client for one call: it holds a single context.
@@ -159,7 +162,7 @@ func (c *Client) explain(doing, repo string, err error, res *sdk.Response) error
 	case res.StatusCode >= 300 && res.StatusCode < 400:
 		return fmt.Errorf("%s: %w: it sends elsewhere, to %s; connect to that address", what, ErrUnreachable, Mask(res.Header.Get("Location"), c.token))
 	case res.StatusCode == http.StatusUnauthorized:
-		return fmt.Errorf("%s: %w: the token was refused; make a new one in Gitea under Settings → Applications and give it to aictl (AICTL_GITEA_TOKEN or gitea.token_file)", what, ErrAuth)
+		return fmt.Errorf("%s: %w: the token was refused; make a new one in Gitea under Settings → Applications and give it to aictl (`aictl gitea connect %s`, or AICTL_GITEA_TOKEN or gitea.token_file where those are used)", what, ErrAuth, c.base)
 	case res.StatusCode == http.StatusForbidden:
 		return fmt.Errorf("%s: %w: the token lacks a scope (%s); it needs at least read:repository and read:user", what, ErrAuth, Mask(err.Error(), c.token))
 	case res.StatusCode == http.StatusNotFound && repo != "":
