@@ -246,7 +246,7 @@ func (r *repo) push(ctx context.Context, branch, commit string) error {
 // run runs git in the repository, without any of this machine's configuration. The credentials are in the environment, where
 // other users do not see them.
 func (r *repo) run(ctx context.Context, in io.Reader, args ...string) (string, error) {
-	all := []string{"-c", "core.bigFileThreshold=1m", "-c", "pack.threads=1", "-c", "pack.windowMemory=64m", "-c", "gc.auto=0", "-c", "protocol.ext.allow=never",
+	all := []string{"-c", "core.bigFileThreshold=1m", "-c", "core.compression=1", "-c", "pack.threads=1", "-c", "pack.windowMemory=64m", "-c", "gc.auto=0", "-c", "protocol.ext.allow=never",
 		"-c", "http.postBuffer=1048576", "-c", "core.hooksPath=/dev/null", "-c", "credential.helper="}
 	if args[0] != "init" {
 		all = append(all, "--git-dir="+r.dir)
