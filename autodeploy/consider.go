@@ -88,7 +88,7 @@ func (e *Engine) services(ctx context.Context) ([]candidate, error) {
 	}
 	paused := map[string]string{}
 	for _, p := range pauses {
-		paused[p.Service] = first(p.Why, "by "+p.Actor)
+		paused[p.Service] = why(p)
 	}
 	var out []candidate
 	for _, svc := range all {
@@ -137,6 +137,9 @@ func (e *Engine) consider(ctx context.Context, c Change, s candidate) (outcome s
 func (e *Engine) settle(ctx context.Context, c Change, svc store.Service, v Verdict) (string, error) {
 	note := store.Attempt{Service: svc.Name, Ref: c.Ref, SHA: c.commit(), Outcome: v.Why}
 	if v.Deploy {
+		if why, err := e.pausedNow(ctx, svc.Name); err != nil || why != "" { // by a rollback, while the files were compared
+			return "deploys are paused: " + why, err
+		}
 		id, err := e.submit(ctx, c, svc, v)
 		if err != nil {
 			return "", err
@@ -151,6 +154,23 @@ func (e *Engine) settle(ctx context.Context, c Change, svc store.Service, v Verd
 		return "", err
 	}
 	return note.Outcome, nil
+}
+
+// why tells of a pause.
+func why(p store.DeployPause) string { return first(p.Why, "by "+p.Actor) }
+
+// pausedNow says why a service is paused, "" when it is not.
+func (e *Engine) pausedNow(ctx context.Context, service string) (string, error) {
+	pauses, err := e.Store.DeployPauses(ctx)
+	if err != nil {
+		return "", err
+	}
+	for _, p := range pauses {
+		if p.Service == service {
+			return why(p), nil
+		}
+	}
+	return "", nil
 }
 
 // submit queues the deploy, unless it was queued by an attempt that was cut off before it was noted.

@@ -303,11 +303,15 @@ func TestFailuresAreTriedAgain(t *testing.T) {
 	r.refuse = errors.New("the disk is full")
 	second := repo.Push(t, giteatest.Change{Files: map[string]string{"main.py": "2"}})
 	r.git.WaitDeliveries(t, 1)
-	if again := r.engine.workOff(t.Context()); again != firstRetry {
-		t.Errorf("tried again in %v", again)
-	}
-	for range maxTries - 1 {
-		r.engine.workOff(t.Context())
+	for i := range maxTries {
+		open, err := r.store.OpenDeliveries(t.Context(), 0)
+		if err != nil || len(open) != 1 {
+			t.Fatalf("try %d: %+v, %v", i, open, err)
+		}
+		again := r.engine.workQueue(t.Context(), open)
+		if want := firstRetry << i; i < maxTries-1 && again != want || i == maxTries-1 && again != 0 {
+			t.Errorf("try %d is followed by one in %v", i, again)
+		}
 	}
 	list, err := r.store.Deliveries(t.Context(), "", 0, 0)
 	if err != nil || len(list) != 1 || list[0].State != store.DeliveryFailed || list[0].Tries != maxTries || !strings.Contains(list[0].Outcome, "disk is full") {

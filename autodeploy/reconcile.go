@@ -2,8 +2,11 @@ package autodeploy
 
 import (
 	"context"
+	"errors"
 	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"aictl/configs"
@@ -14,6 +17,8 @@ import (
 const (
 	// lookTime bounds one look at one repository.
 	lookTime = time.Minute
+	// maxHosts bounds the hosts that are looked at at a time, perHost the repositories of one of them.
+	maxHosts, perHost = 8, 4
 	// keepDeliveries and keptDeliveries bound what is kept of deliveries.
 	keepDeliveries = 30 * 24 * time.Hour
 	keptDeliveries = 10_000
@@ -52,24 +57,53 @@ func (e *Engine) Reconcile(ctx context.Context) error {
 		return err
 	}
 	e.troubles.keep(func(address string) bool { return groups[address] != nil })
-	slots := make(chan struct{}, parallel)
+	hosts := map[string][]string{}
+	for address := range groups {
+		if e.troubles.due(address, e.Now()) {
+			hosts[hostOf(address)] = append(hosts[hostOf(address)], address)
+		}
+	}
 	var all sync.WaitGroup
-	defer all.Wait()
-	for address, group := range groups {
-		if !e.troubles.due(address, e.Now()) {
-			continue
-		}
-		select {
-		case slots <- struct{}{}:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
+	slots := make(chan struct{}, maxHosts)
+	for _, addresses := range hosts {
 		all.Go(func() {
+			slots <- struct{}{}
 			defer func() { <-slots }()
-			e.visit(ctx, address, group)
+			e.visitHost(ctx, addresses, groups)
 		})
 	}
-	return nil
+	all.Wait()
+	return ctx.Err()
+}
+
+// visitHost looks at the repositories of one host, a few at a time. One that stalls or cannot be reached is not asked for the others.
+func (e *Engine) visitHost(ctx context.Context, addresses []string, groups map[string][]watched) {
+	var down atomic.Pointer[error]
+	var all sync.WaitGroup
+	slots := make(chan struct{}, perHost)
+	for _, address := range addresses {
+		slots <- struct{}{}
+		all.Go(func() {
+			defer func() { <-slots }()
+			err := e.visit(ctx, address, groups[address], down.Load())
+			if ofHost(err) {
+				down.Store(&err)
+			}
+		})
+	}
+	all.Wait()
+}
+
+// ofHost reports whether a failure is one of the host and not of the one repository.
+func ofHost(err error) bool {
+	return errors.Is(err, gitea.ErrUnreachable) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// hostOf is the host of a canonical address.
+func hostOf(address string) string {
+	_, rest, _ := strings.Cut(address, "://")
+	host, _, _ := strings.Cut(rest, "/")
+	return host
 }
 
 // groups are the services to look after, by the address of their repository.
@@ -112,25 +146,31 @@ func (e *Engine) told(ctx context.Context, svc store.Service, forges []gitea.Con
 	return len(seen) > 0, err
 }
 
-// visit looks at one repository for the services that are deployed from it.
-func (e *Engine) visit(ctx context.Context, address string, group []watched) {
+// visit looks at one repository for the services that are deployed from it; down is why its host needs not be asked.
+func (e *Engine) visit(ctx context.Context, address string, group []watched, down *error) error {
 	var names []string
 	for _, s := range group {
 		names = append(names, s.Name)
 	}
-	err := e.lookAt(ctx, group)
+	var err error
+	if down != nil {
+		err = *down
+	} else {
+		err = e.lookAt(ctx, group)
+	}
 	if ctx.Err() != nil {
-		return
+		return nil
 	}
 	if err != nil {
 		if e.troubles.failed(address, names, e.Now(), e.Every, err) {
 			e.log.Warn("repository cannot be looked at; pushes are not noticed meanwhile", "repository", address, "services", names, "err", err)
 		}
-		return
+		return err
 	}
 	if since := e.troubles.ended(address); !since.IsZero() {
 		e.log.Info("repository can be looked at again", "repository", address, "services", names, "after", e.Now().Sub(since).Round(time.Second))
 	}
+	return nil
 }
 
 func (e *Engine) lookAt(ctx context.Context, group []watched) error {

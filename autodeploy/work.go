@@ -14,20 +14,33 @@ import (
 
 const (
 	// batch bounds the deliveries that are worked off in one go.
-	batch = 500
-	// parallel bounds the repositories that are asked at a time.
-	parallel = 4
+	batch = 2000
+	// parallel bounds the repositories whose deliveries are worked on at a time.
+	parallel = 8
 	// maxTries bounds how often a delivery is begun.
 	maxTries = 5
 	// firstRetry is the pause after the first failure; it doubles.
 	firstRetry = 5 * time.Second
 )
 
-// work works deliveries off as they come, and those that an earlier daemon left.
+// worker knows which repositories' deliveries are being worked on, and which are to wait.
+type worker struct {
+	slots chan struct{}
+
+	mu    sync.Mutex
+	busy  map[string]bool
+	later map[string]time.Time
+}
+
+// work works deliveries off as they come, and those that an earlier daemon left: each repository's in order, several repositories at a
+// time, so that a slow one keeps nobody else waiting.
 func (e *Engine) work(ctx context.Context) {
+	w := &worker{slots: make(chan struct{}, parallel), busy: map[string]bool{}, later: map[string]time.Time{}}
+	var running sync.WaitGroup
+	defer running.Wait()
 	for ctx.Err() == nil {
 		var retry <-chan time.Time
-		if again := e.workOff(ctx); again > 0 {
+		if again := e.dispatch(ctx, w, &running); again > 0 {
 			retry = time.After(again)
 		}
 		select {
@@ -38,9 +51,9 @@ func (e *Engine) work(ctx context.Context) {
 	}
 }
 
-// workOff works off what has arrived, each repository's deliveries in order. It returns when those that failed are to be tried again,
-// 0 for never.
-func (e *Engine) workOff(ctx context.Context) (again time.Duration) {
+// dispatch starts work on what has arrived. It returns when something that failed is to be tried again, 0 for never; the end of what
+// it started wakes the loop.
+func (e *Engine) dispatch(ctx context.Context, w *worker, running *sync.WaitGroup) (again time.Duration) {
 	open, err := e.Store.OpenDeliveries(ctx, batch)
 	if err != nil {
 		if ctx.Err() == nil {
@@ -57,26 +70,50 @@ func (e *Engine) workOff(ctx context.Context) (again time.Duration) {
 		}
 		queues[key] = append(queues[key], d)
 	}
-	var mu sync.Mutex
-	slots := make(chan struct{}, parallel)
-	var all sync.WaitGroup
 	for _, key := range order {
-		slots <- struct{}{}
-		all.Go(func() {
-			defer func() { <-slots }()
-			wait := e.workQueue(ctx, queues[key])
-			mu.Lock()
-			defer mu.Unlock()
-			if wait > 0 && (again == 0 || wait < again) {
-				again = wait
-			}
+		begin, wait := w.begin(key, e.Now())
+		if wait > 0 && (again == 0 || wait < again) {
+			again = wait
+		}
+		if !begin {
+			continue
+		}
+		running.Go(func() {
+			w.end(key, e.Now(), e.workQueue(ctx, queues[key]))
+			e.nudge()
 		})
 	}
-	all.Wait()
-	if len(open) == batch && again == 0 {
-		e.nudge()
-	}
 	return again
+}
+
+// begin takes a slot for a repository whose turn it is; wait is how long it has to wait after a failure.
+func (w *worker) begin(key string, now time.Time) (ok bool, wait time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.busy[key] {
+		return false, 0
+	}
+	if wait := w.later[key].Sub(now); wait > 0 {
+		return false, wait
+	}
+	select {
+	case w.slots <- struct{}{}:
+		w.busy[key] = true
+		delete(w.later, key)
+		return true, 0
+	default:
+		return false, 0
+	}
+}
+
+func (w *worker) end(key string, now time.Time, wait time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.busy, key)
+	if wait > 0 {
+		w.later[key] = now.Add(wait)
+	}
+	<-w.slots
 }
 
 // workQueue works off the deliveries of one repository until one fails that is to be tried again: those after it wait.
