@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// tinysvc is a service for scripts: /health, /info, /predict (echo), /status/N, and the ways a service can be bad.
+// tinysvc is a service for scripts: /health, /info, /predict (echo), /status/N, /openapi.json, and the ways a service can be bad.
 func tinysvc() {
 	version := flag.String("version", "v1", "what /info and /predict tell")
 	health := flag.Int("health", 200, "what /health answers")
@@ -23,6 +23,7 @@ func tinysvc() {
 	deaf := flag.Bool("deaf", false, "never listen")
 	stubborn := flag.Bool("stubborn", false, "ignore SIGTERM")
 	noise := flag.Bool("noise", false, "answer with a time and a random number")
+	openapi := flag.String("openapi", "", "file with what /openapi.json answers")
 	flag.Parse()
 	fmt.Println("starting", *version, os.Getenv("GREETING"))
 	if *exit >= 0 {
@@ -49,6 +50,9 @@ func tinysvc() {
 	http.HandleFunc("GET /info", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintf(w, `{"name":"tiny","version":%q}`, *version)
 	})
+	if *openapi != "" {
+		http.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, *openapi) })
+	}
 	http.HandleFunc("POST /predict", func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
