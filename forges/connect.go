@@ -114,13 +114,24 @@ func (b *Book) check(ctx context.Context, f store.Forge, actor string) (Checked,
 		return Checked{}, err
 	}
 	f.Login = up.Login
-	saved, err := b.Store.SaveForge(ctx, f, actor)
+	stored, err := b.Store.Forges(ctx)
 	if err != nil {
 		return Checked{}, err
 	}
-	b.log.Info("Gitea connected", "gitea", saved.Name, "url", saved.URL, "login", saved.Login, "actor", actor)
-	c, err := b.Find(ctx, saved.Name)
-	return Checked{c, up, saved.Default}, err
+	if err := b.pin(ctx, stored, saved(stored, f)); err != nil {
+		return Checked{}, err
+	}
+	now, err := b.Store.SaveForge(ctx, f, actor)
+	if err != nil {
+		return Checked{}, err
+	}
+	b.log.Info("Gitea connected", "gitea", now.Name, "url", now.URL, "login", now.Login, "actor", actor)
+	list, err := b.List(ctx)
+	if err != nil {
+		return Checked{}, err
+	}
+	c, _ := gitea.Named(list, now.Name)
+	return Checked{c, up, list[0].Name == now.Name}, nil
 }
 
 // good refuses what would not work at all.
@@ -186,6 +197,13 @@ func (b *Book) Disconnect(ctx context.Context, name, actor string) (services []s
 		services = append(services, names...)
 	}
 	slices.Sort(services)
+	stored, err := b.Store.Forges(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.pin(ctx, stored, removed(stored, c.Name)); err != nil {
+		return nil, err
+	}
 	if err := b.Store.RemoveForge(ctx, c.Name, actor); err != nil {
 		return nil, err
 	}

@@ -183,6 +183,40 @@ func TestRollback(t *testing.T) {
 	}
 }
 
+// TestServicesStayWithTheirGitea: when another Gitea becomes the default one, owner/repo of a service does not become a repository there.
+func TestServicesStayWithTheirGitea(t *testing.T) {
+	g, other, ctx := giteatest.New(t, giteatest.Options{}), giteatest.New(t, giteatest.Options{}), context.Background()
+	r := newRig(t)
+	source := func() string {
+		t.Helper()
+		s, err := r.store.Service(ctx, "ocr")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.Source.Kind + " " + s.Source.URL
+	}
+	r.connect(t, forges.Request{URL: g.URL, Name: "old", Token: g.Token("bot", allScopes...)})
+	if _, err := r.store.CreateService(ctx, store.Service{Name: "ocr", Source: store.Source{Kind: "gitea", URL: "bot/ocr"}, Wanted: store.WantedStopped}); err != nil {
+		t.Fatal(err)
+	}
+	r.connect(t, forges.Request{URL: other.URL, Name: "new", Token: other.Token("bot", allScopes...)})
+	if got := source(); got != "gitea bot/ocr" {
+		t.Errorf("after another one was connected: %s", got)
+	}
+	r.connect(t, forges.Request{URL: other.URL, Name: "new", Default: true})
+	if got, want := source(), "git "+g.URL+"/bot/ocr.git"; got != want {
+		t.Errorf("after another one became the default: %s, want %s", got, want)
+	}
+	_, repos, err := r.Repos(ctx, "old", forges.Selection{})
+	if err != nil || len(repos) != 0 {
+		t.Errorf("repositories: %+v, %v", repos, err)
+	}
+	services, err := r.Disconnect(ctx, "old", "ada")
+	if err != nil || !slices.Equal(services, []string{"ocr"}) {
+		t.Errorf("disconnected, what came from there is %v, %v", services, err)
+	}
+}
+
 func TestGivenConnections(t *testing.T) {
 	g, ctx := giteatest.New(t, giteatest.Options{}), context.Background()
 	r := newRig(t)

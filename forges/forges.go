@@ -34,6 +34,7 @@ type Kept interface {
 	ForgeHistory(ctx context.Context, name string, before int64, n int) ([]store.ForgeChange, error)
 	ForgeAt(ctx context.Context, revision int64) (store.Forge, error)
 	ForgeSecret(ctx context.Context, url string) (string, error)
+	PinSources(ctx context.Context, url string) ([]string, error)
 	Services(ctx context.Context, after string, n int) ([]store.Service, error)
 }
 

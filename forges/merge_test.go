@@ -50,3 +50,35 @@ func TestNames(t *testing.T) {
 		}
 	}
 }
+
+// TestLeaves: which changes of the stored connections make owner/repo mean something else.
+func TestLeaves(t *testing.T) {
+	one := store.Forge{Name: "one", URL: "https://one.example", Default: true}
+	two := store.Forge{Name: "two", URL: "https://two.example"}
+	moved := store.Forge{Name: "one", URL: "https://new.example", Default: true}
+	first := two
+	first.Default = true
+	file := setting{GiteaSettings: configs.GiteaSettings{URL: "https://file.example"}}
+	env := setting{GiteaSettings: configs.GiteaSettings{URL: "https://env.example"}, urlOver: true}
+	for _, c := range []struct {
+		what          string
+		s             setting
+		before, after []store.Forge
+		want          string
+	}{
+		{"the first one", setting{}, nil, saved(nil, one), ""},
+		{"a second one", setting{}, []store.Forge{one}, saved([]store.Forge{one}, two), ""},
+		{"another default", setting{}, []store.Forge{one, two}, saved([]store.Forge{one, two}, first), "https://one.example"},
+		{"a new address", setting{}, []store.Forge{one, two}, saved([]store.Forge{one, two}, moved), ""},
+		{"the default goes", setting{}, []store.Forge{one, two}, removed([]store.Forge{one, two}, "one"), "https://one.example"},
+		{"another one goes", setting{}, []store.Forge{one, two}, removed([]store.Forge{one, two}, "two"), ""},
+		{"the last one goes", setting{}, []store.Forge{one}, removed([]store.Forge{one}, "one"), "https://one.example"},
+		{"one comes before the file's", file, nil, saved(nil, one), "https://file.example"},
+		{"the environment's stays first", env, []store.Forge{one, two}, saved([]store.Forge{one, two}, first), ""},
+	} {
+		address, moves := leaves(merge(c.s, c.before), merge(c.s, c.after))
+		if moves != (c.want != "") || moves && address != c.want {
+			t.Errorf("%s: %v %s, want %q", c.what, moves, address, c.want)
+		}
+	}
+}

@@ -80,3 +80,17 @@ func scanForgeChange(r row) (ForgeChange, error) {
 	c.At = timeOf(at)
 	return c, err
 }
+
+// pinSources turns owner/repo into the address that it stood for.
+const pinSources = `UPDATE services SET source_kind = 'git', source_url = ?1 || '/' || source_url || '.git', updated_at = ?2
+  WHERE source_kind = 'gitea' RETURNING name`
+
+// PinSources makes every service that comes from owner/repo of the default Gitea come from that address at url, which is where it comes
+// from anyway: another Gitea is about to be the default one, and what is called the same there is something else. It returns their names.
+func (s *Store) PinSources(ctx context.Context, url string) (names []string, err error) {
+	err = s.write(ctx, func(tx *sql.Tx) error {
+		names, err = query(ctx, tx, func(r row) (name string, err error) { return name, r.Scan(&name) }, pinSources, url, micros(s.stamp()))
+		return err
+	})
+	return names, wrap(err, "pin services to %s", url)
+}

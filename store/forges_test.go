@@ -76,6 +76,28 @@ func TestForgeHistory(t *testing.T) {
 	}
 }
 
+func TestPinSources(t *testing.T) {
+	s := openTest(t)
+	ctx := context.Background()
+	for name, src := range map[string]Source{"a": {Kind: "gitea", URL: "ai/ocr", Ref: "main"}, "b": {Kind: "git", URL: "https://other.example/x.git"}, "c": {Kind: "dir", URL: "/srv/c"}} {
+		if _, err := s.CreateService(ctx, Service{Name: name, Source: src, Wanted: WantedStopped}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, want := range []int{1, 0} { // the second time there is nothing left to do
+		if names, err := s.PinSources(ctx, "https://git.example.com/sub"); err != nil || len(names) != want {
+			t.Errorf("pinned %v, %v", names, err)
+		}
+	}
+	got, err := s.Service(ctx, "a")
+	if err != nil || got.Source != (Source{Kind: "git", URL: "https://git.example.com/sub/ai/ocr.git", Ref: "main"}) {
+		t.Errorf("%+v, %v", got.Source, err)
+	}
+	if other, err := s.Service(ctx, "b"); err != nil || other.Source.URL != "https://other.example/x.git" {
+		t.Errorf("%+v, %v", other.Source, err)
+	}
+}
+
 // TestForgesAreSealed looks for tokens and secrets in every file of the database.
 func TestForgesAreSealed(t *testing.T) {
 	dir := t.TempDir()
