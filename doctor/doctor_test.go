@@ -61,6 +61,7 @@ func TestFaults(t *testing.T) {
 		{"no npm", func(m *machine) { delete(m.programs, "npm") }, nil, "node", Warn, "npm is not", "apt install npm"},
 		{"no git", func(m *machine) { delete(m.programs, "git") }, nil, "git", Warn, "not on the PATH", "apt install git"},
 		{"git does not run", func(m *machine) { m.outputs["/usr/bin/git"] = output{"", exit1} }, nil, "git", Warn, "does not run", "reinstall"},
+		{"old git", func(m *machine) { m.outputs["/usr/bin/git"] = output{text: "git version 2.25.1"} }, nil, "git", Warn, "older than 2.31", "newer git"},
 		{"address taken", func(m *machine) { m.bind = taken("127.0.0.1:7680") }, noDaemon, "listen", Fail, "127.0.0.1:7680 is taken", "--gateway-listen"},
 		{"address not ours", func(m *machine) {
 			m.bind = func(addr string) error {

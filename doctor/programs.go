@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"strings"
+
+	"aictl/gitea"
 )
 
 // pythonProbe prints the version and then fails when environments cannot be made: Debian ships venv without ensurepip.
@@ -67,17 +69,20 @@ func checkNode(ctx context.Context, sys Commands) Result {
 	return ok(check, say("node %s with npm (%s)", version, node))
 }
 
-// checkGit never fails: aictl speaks Git itself, the program only helps people (and credential helpers) around it.
+// checkGit never fails: aictl speaks Git itself, but needs the program to host repositories, and to fetch large ones in little time and memory.
 func checkGit(ctx context.Context, sys Commands) Result {
 	const check = "git"
 	path, err := sys.LookPath("git")
 	if err != nil {
-		return warn(check, say("git is not on the PATH; deploys work without it, looking into repositories by hand does not"),
+		return warn(check, say("git is not on the PATH; large repositories take more time to deploy, and none can be hosted here"),
 			say("install it: apt install git"))
 	}
 	out, err := sys.Output(ctx, path, "--version")
 	if err != nil {
 		return warn(check, say("%s does not run: %s", path, reason(out, err)), say("reinstall it: apt install --reinstall git"))
+	}
+	if !gitea.NewEnough(out) {
+		return warn(check, say("%s is older than 2.31; large repositories take more time to deploy", firstLine(out)), say("install a newer git"))
 	}
 	return ok(check, say("%s (%s)", firstLine(out), path))
 }

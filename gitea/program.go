@@ -68,13 +68,14 @@ func findProgram(name string, environ []string) (*program, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s version: %w", path, err)
 	}
-	if !newEnough(string(out)) {
+	if !NewEnough(string(out)) {
 		return nil, fmt.Errorf("%s is too old (%s); %d.%d is needed", path, strings.TrimSpace(string(out)), gitMajor, gitMinor)
 	}
 	return &program{path: path, environ: environ}, nil
 }
 
-func newEnough(said string) bool {
+// NewEnough reports whether a git that says this of its version fetches for mirrors.
+func NewEnough(said string) bool {
 	v := gitVersion.FindStringSubmatch(said)
 	if v == nil {
 		return false

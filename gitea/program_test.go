@@ -28,7 +28,7 @@ func TestWhichGitIsNewEnough(t *testing.T) {
 		"git version 2.39.5": true, "git version 2.31.0\n": true, "git version 3.0": true, "git version 2.50.1 (Apple Git-155)": true,
 		"git version 2.30.9": false, "git version 1.99": false, "hello": false, "": false,
 	} {
-		if newEnough(said) != want {
+		if NewEnough(said) != want {
 			t.Errorf("%q: not %t", said, want)
 		}
 	}
