@@ -110,7 +110,7 @@ func TestLockedEnvironment(t *testing.T) {
 
 	archive := filepath.Join(t.TempDir(), "web.tar")
 	connected.run("env", "export", "web", "-O", archive)
-	apart := startServer(t, "AICTL_DEPLOY_OFFLINE=true", "AICTL_DEPLOY_UV=off", "PIP_INDEX_URL=http://127.0.0.1:9/simple", "PIP_FIND_LINKS=", "AICTL_PORTS=23101-23199")
+	apart := startServer(t, "AICTL_DEPLOY_OFFLINE=true", "AICTL_DEPLOY_UV=off", "PIP_INDEX_URL=http://127.0.0.1:9/simple", "PIP_FIND_LINKS=")
 	apart.run("env", "import", archive)
 	apart.run("deploy", dir, "--name", "web", "--timeout", patience.String())
 	var answer struct{ Got int }
