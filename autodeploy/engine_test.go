@@ -354,3 +354,24 @@ func TestPullRequestsGoElsewhere(t *testing.T) {
 	r.want("ocr")
 	r.want("ocr-pr-1")
 }
+
+// TestDeliveryThatEndsTheDaemon is given up: else no daemon would ever live.
+func TestDeliveryThatEndsTheDaemon(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	_, first := r.repo("ocr")
+	r.service("ocr", giteaSource("ocr"), first, auto())
+	if status, _ := r.send("/hooks/gitea", r.pushBody("ocr", first, shaB), nil); status != 202 {
+		t.Fatal(status)
+	}
+	for range maxTries {
+		if err := r.store.TryDelivery(t.Context(), 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.work()
+	if list := r.settled(0); list[0].State != store.DeliveryFailed || !strings.Contains(list[0].Outcome, "given up") {
+		t.Errorf("%+v", list[0])
+	}
+	r.want("ocr")
+}

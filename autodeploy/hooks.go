@@ -158,10 +158,12 @@ func canonicalCase(raw string) string {
 
 // unhooked says why a source needs no hook, "" when it does.
 func unhooked(src store.Source) string {
-	switch src.Kind {
-	case sourceHosted:
+	switch {
+	case src.Kind == sourceHosted:
 		return "aictl hosts it: every push is noticed"
-	case sourceGitea, sourceGit:
+	case src.Kind == sourceGit && strings.HasPrefix(canonical(src.URL), "file://"):
+		return "it lies on this machine, where no forge tells of pushes: deploy it with `aictl deploy`, or push it to a repository that aictl hosts"
+	case src.Kind == sourceGitea, src.Kind == sourceGit:
 		return ""
 	}
 	return "it is a folder of this machine, which sends nothing: deploy it with `aictl deploy`"

@@ -123,13 +123,13 @@ func TestHooksElsewhere(t *testing.T) {
 	r := hookRig(t)
 	for name, src := range map[string]store.Source{
 		"hub": {Kind: "git", URL: "https://github.com/o/r.git"}, "lab": {Kind: "git", URL: "git@gitlab.example.com:o/r.git"},
-		"folder": {Kind: "dir", URL: "/srv/x"}, "own": {Kind: "hosted", URL: "own"},
+		"folder": {Kind: "dir", URL: "/srv/x"}, "local": {Kind: "git", URL: "file:///srv/y.git"}, "own": {Kind: "hosted", URL: "own"},
 	} {
 		r.service(name, src, shaA, configs.DeploySection{Auto: true})
 	}
 	for name, want := range map[string]HookResult{
 		"hub": {Action: HookManual, URL: r.web.URL + "/hooks/github", Secret: testSecret}, "lab": {Action: HookManual, URL: r.web.URL + "/hooks/gitlab", Secret: testSecret},
-		"folder": {Action: HookNone}, "own": {Action: HookNone},
+		"folder": {Action: HookNone}, "local": {Action: HookNone}, "own": {Action: HookNone},
 	} {
 		got := r.set(name)
 		if len(got) != 1 || got[0].Action != want.Action || got[0].URL != want.URL || got[0].Secret != want.Secret || got[0].Why == "" {

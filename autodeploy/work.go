@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -151,11 +152,14 @@ func join(a, b string) string {
 
 // workOne says what came of a delivery. What a try before it did is not done again.
 func (e *Engine) workOne(ctx context.Context, d store.Delivery) (outcome string, err error) {
+	switch {
+	case d.Change == "":
+		return d.Event + " deploys nothing", nil
+	case d.Tries >= maxTries:
+		return "", fmt.Errorf("given up: the daemon ended %d times while it was worked on", d.Tries)
+	}
 	if err := e.Store.TryDelivery(ctx, d.ID); err != nil {
 		return "", err
-	}
-	if d.Change == "" {
-		return d.Event + " deploys nothing", nil
 	}
 	var c Change
 	if err := json.Unmarshal([]byte(d.Change), &c); err != nil {
