@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -57,7 +58,9 @@ func (a *app) deploysListCommand() *cobra.Command {
 			if query.Service != "" && query.Cursor == "" && len(page.Deploys) == 0 {
 				return fail(exitNotFound, a.errorf("there are no deploys of %q", query.Service), a.t("`%s` lists those of all services", a.command("deploys")))
 			}
-			return a.document(page, func() error { return a.deploysTable(page) })
+			return a.document(page, func() error {
+				return errors.Join(a.deploysTable(page), a.sayPaused(cmd.Context(), client, query.Service))
+			})
 		},
 	}
 	cmd.Flags().IntVarP(&query.Limit, "limit", "n", 20, a.t("at most so many"))

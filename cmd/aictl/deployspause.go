@@ -1,6 +1,9 @@
 package main
 
 import (
+	"context"
+	"errors"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -63,6 +66,24 @@ func (a *app) autoOutcome(done api.AutoDeployResults, name string) string {
 		return a.t("pushes deploy it again")
 	}
 	return a.t("it was not paused")
+}
+
+// sayPaused tells when no push deploys a service for now; one that was removed has nothing to tell.
+func (a *app) sayPaused(ctx context.Context, client *api.Client, service string) error {
+	if service == "" {
+		return nil
+	}
+	list, err := client.Services(ctx, []string{service}, false)
+	var missing *api.Error
+	if errors.As(err, &missing) && missing.Status == http.StatusNotFound {
+		return nil
+	}
+	for _, s := range list.Services {
+		if s.DeploysPaused != "" {
+			a.say("%s", a.t("no push deploys %s (%s) until `%s`", s.Name, s.DeploysPaused, a.command("deploys resume %s", s.Name)))
+		}
+	}
+	return err
 }
 
 func (a *app) deploysAutoCommand() *cobra.Command {
