@@ -25,7 +25,8 @@ var vocabulary = strings.Fields(`
 	complete client_abort upstream_abort upstream_error timeout unavailable shutdown lost
 	candidate canary shadow verify promoted ended changed
 	warn gate off breaks may-break harmless
-	release environment left-over deploys lfs mirror rolling`)
+	release environment left-over deploys lfs mirror rolling
+	pending success failure error`)
 
 // sourceMessages are the English texts of all calls of the named functions in a directory's Go files.
 func sourceMessages(t *testing.T, dir string, functions ...string) map[string]string {
