@@ -57,7 +57,7 @@ func TestOpenAPINamesEveryRoute(t *testing.T) {
 	slices.Sort(served)
 	want := strings.Fields(`
 		GET:/api/v1/autodeploy POST:/api/v1/autodeploy POST:/api/v1/webhooks POST:/api/v1/webhooks/test GET:/api/v1/webhooks/deliveries
-		GET:/api/v1/config GET:/api/v1/deploys GET:/api/v1/deploys/{id} GET:/api/v1/deploys/{id}/events GET:/api/v1/events GET:/api/v1/logs
+		GET:/api/v1/config GET:/api/v1/deploys GET:/api/v1/deploys/{id} GET:/api/v1/deploys/{id}/events GET:/api/v1/deploys/diff GET:/api/v1/deploys/{id}/log GET:/api/v1/events GET:/api/v1/logs
 		GET:/api/v1/openapi.json GET:/api/v1/records GET:/api/v1/records/export GET:/api/v1/records/sessions GET:/api/v1/records/sessions/{id} GET:/api/v1/records/stats GET:/api/v1/records/{id}
 		GET:/api/v1/services GET:/api/v1/services/{name} GET:/api/v1/services/{name}/releases
 		GET:/api/v1/services/{name}/runs GET:/api/v1/services/{name}/runs/{id} GET:/api/v1/version

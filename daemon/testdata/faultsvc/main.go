@@ -24,6 +24,7 @@ const lifetime = 5 * time.Minute
 var (
 	mode    = flag.String("mode", "", "deaf, elsewhere, exit, exit-after-health, sick, stubborn, forks, count or sleeper")
 	version = flag.String("version", "v1", "what /predict tells")
+	fails   = flag.Bool("fails", false, "/predict answers 500")
 	delay   = flag.Duration("delay", 0, "time before it listens")
 	code    = flag.Int("code", 1, "exit code of the modes that exit")
 	hold    = flag.String("hold", "", "it does not listen while this file exists")
@@ -121,7 +122,13 @@ func serve(addr string) {
 		io.WriteString(w, `{"status":"ok"}`)
 	})
 	http.HandleFunc("GET /info", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"name":"faultsvc"}`) })
-	http.HandleFunc("POST /predict", predict)
+	http.HandleFunc("POST /predict", func(w http.ResponseWriter, r *http.Request) {
+		if *fails {
+			http.Error(w, "out of tensors", http.StatusInternalServerError)
+			return
+		}
+		predict(w, r)
+	})
 	http.HandleFunc("POST /sleep", func(w http.ResponseWriter, r *http.Request) {
 		time.Sleep(time.Duration(number(r, "ms")) * time.Millisecond)
 		fmt.Fprintf(w, `{"version":%q}`, *version)
