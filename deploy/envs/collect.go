@@ -10,7 +10,24 @@ import (
 	"strings"
 )
 
-// Unused lists the folders that Collect would remove by their names: environments that neither keep nor a deploy under way holds,
+// Collect removes the environments that neither keep nor a running deploy holds, and returns their keys.
+// Hidden folders (caches of the tools) stay.
+func (b *Builder) Collect(ctx context.Context, keep map[string]bool) ([]string, error) {
+	unused, err := b.Unused(ctx, keep)
+	var gone []string
+	for _, name := range unused {
+		if err != nil || ctx.Err() != nil {
+			break
+		}
+		var removed bool
+		if removed, err = b.Discard(name); removed && err == nil && !strings.HasPrefix(name, trashPrefix) {
+			gone = append(gone, name)
+		}
+	}
+	return gone, errors.Join(err, ctx.Err())
+}
+
+// Unused lists the folders that can go by their names: environments that neither keep nor a deploy under way holds,
 // and what an interrupted removal left (hidden, ".removed-…").
 func (b *Builder) Unused(ctx context.Context, keep map[string]bool) ([]string, error) {
 	entries, err := os.ReadDir(b.cfg.Root)

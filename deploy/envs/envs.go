@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"maps"
 	"os"
@@ -259,33 +258,6 @@ func (b *Builder) Unpin(key string) {
 	if key != "" {
 		b.pin(key, -1)
 	}
-}
-
-// Collect removes the environments that neither keep nor a running deploy holds, and returns their keys.
-// Hidden folders (caches of the tools) stay.
-func (b *Builder) Collect(ctx context.Context, keep map[string]bool) ([]string, error) {
-	entries, err := os.ReadDir(b.cfg.Root)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("list environments: %w", err)
-	}
-	var gone []string
-	for _, e := range entries {
-		key := e.Name()
-		if !e.IsDir() || strings.HasPrefix(key, ".") || keep[key] || ctx.Err() != nil {
-			continue
-		}
-		removed, err := b.collect(key)
-		if err != nil {
-			return gone, fmt.Errorf("remove environment %s: %w", key, err)
-		}
-		if removed {
-			gone = append(gone, key)
-		}
-	}
-	return gone, ctx.Err()
 }
 
 // collect removes one environment unless a deploy pinned it. The name changes first, under the lock, so that a

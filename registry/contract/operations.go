@@ -104,7 +104,6 @@ func anonymousCaller(d *Document, o operation) bool {
 // parameter is one of an operation.
 type parameter struct {
 	where    string // "query limit"
-	in       string
 	required bool
 	schema   node
 }
@@ -119,7 +118,7 @@ func parametersOf(d *Document, o operation) map[string]parameter {
 			if in == "" || in == "header" && slices.Contains([]string{"accept", "content-type", "authorization"}, strings.ToLower(name)) {
 				continue // OpenAPI has them ignored
 			}
-			out[keyOf(o, in, name)] = parameter{in + " " + clip(name), in, flag(m["required"]), parameterSchema(m, at)}
+			out[keyOf(o, in, name)] = parameter{in + " " + clip(name), flag(m["required"]), parameterSchema(m, at)}
 		}
 	}
 	read(list(o.item["parameters"]), strings.TrimSuffix(o.at, o.at[strings.LastIndex(o.at, "/"):]))
