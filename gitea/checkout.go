@@ -27,9 +27,6 @@ const (
 	fileBatch  = 20_000
 )
 
-// maxLink bounds the target of a symbolic link, in bytes.
-const maxLink = 4096
-
 // checkout writes one tree; a submodule's tree has one of its own.
 type checkout struct {
 	ctx      context.Context
@@ -260,39 +257,6 @@ func (c *checkout) file(name string, n int64, r io.Reader, mode os.FileMode, buf
 	return nil
 }
 
-func (c *checkout) link(name string, r io.Reader) error {
-	target, err := io.ReadAll(io.LimitReader(r, maxLink+1))
-	if err != nil {
-		return err
-	}
-	if path.IsAbs(string(target)) || len(target) > maxLink || len(target) == 0 {
-		return fmt.Errorf("%w: the link %s leaves the repository (%.100s)", ErrRefused, name, target)
-	}
-	c.links = append(c.links, name)
-	c.tally.files++
-	return c.root.Symlink(string(target), name)
-}
-
-func (c *checkout) verifyLinks() error {
-	for _, name := range c.links {
-		_, err := c.root.Stat(name)
-		if err == nil || errors.Is(err, fs.ErrNotExist) && c.leadsInside(name) {
-			continue
-		}
-		if c.ctx.Err() != nil {
-			return c.ctx.Err()
-		}
-		return fmt.Errorf("%w: the link %s leaves the repository or leads nowhere", ErrRefused, name)
-	}
-	return nil
-}
-
-// leadsInside reports whether a link stays within the tree by its text: what is missing on its way may come to exist.
-func (c *checkout) leadsInside(name string) bool {
-	target, err := c.root.Readlink(name)
-	return err == nil && filepath.IsLocal(path.Join(path.Dir(name), target))
-}
-
 // endable is a reader that ends with its context.
 type endable struct {
 	ctx context.Context
@@ -309,26 +273,4 @@ func (e *endable) Read(p []byte) (int, error) {
 // safeName reports whether a tree entry's name is one path element that may be written.
 func safeName(n string) bool {
 	return n != "" && n != "." && n != ".." && !strings.ContainsAny(n, "/\x00") && !strings.EqualFold(n, ".git")
-}
-
-// several lists a few names.
-func several(names []string) string {
-	if len(names) > 5 {
-		return strings.Join(names[:5], ", ") + fmt.Sprintf(" and %d more", len(names)-5)
-	}
-	return strings.Join(names, ", ")
-}
-
-// size is a number of bytes for people.
-func size(n int64) string {
-	const kib = 1024
-	switch {
-	case n < kib:
-		return fmt.Sprintf("%d B", n)
-	case n < kib*kib:
-		return fmt.Sprintf("%.1f KiB", float64(n)/kib)
-	case n < kib*kib*kib:
-		return fmt.Sprintf("%.1f MiB", float64(n)/kib/kib)
-	}
-	return fmt.Sprintf("%.1f GiB", float64(n)/kib/kib/kib)
 }
