@@ -3,6 +3,7 @@ package autodeploy
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -119,8 +120,9 @@ func (e *Engine) groups(ctx context.Context) (map[string][]watched, error) {
 	groups := map[string][]watched{}
 	for _, s := range services {
 		section, err := e.sectionOf(ctx, s.Service)
-		if err != nil {
-			return nil, err
+		if err != nil { // it does not keep the others from being looked after
+			e.log.Error("service not looked after", "service", s.Name, "err", err)
+			continue
 		}
 		told, err := e.told(ctx, s.Service, forges)
 		if err != nil {
@@ -184,17 +186,22 @@ func (e *Engine) lookAt(ctx context.Context, group []watched) error {
 	if err != nil {
 		return err
 	}
+	var errs []error
 	for _, s := range group {
 		for _, ref := range e.refsOf(s, tips) {
-			if err := e.catchUp(ctx, repo, s, ref, tips); err != nil {
-				return err
-			}
+			errs = append(errs, named(s, e.catchUp(ctx, repo, s, ref, tips)))
 		}
-		if err := e.catchUpTags(ctx, repo, s, tips); err != nil {
-			return err
-		}
+		errs = append(errs, named(s, e.catchUpTags(ctx, repo, s, tips)))
 	}
-	return nil
+	return errors.Join(errs...)
+}
+
+// named says whose failure it is.
+func named(s watched, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", s.Name, err)
 }
 
 // refsOf are the branches that deploy a service, of those there are: one, or none.

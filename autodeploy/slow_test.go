@@ -2,7 +2,9 @@ package autodeploy
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -56,4 +58,34 @@ func TestAHostThatIsDown(t *testing.T) {
 	if list := r.engine.Troubles(); len(list) != many {
 		t.Errorf("%d repositories are in trouble, want %d", len(list), many)
 	}
+}
+
+// TestOneServiceKeepsNoOtherWaiting: what cannot be queued for one is queued for the next of the same repository.
+func TestOneServiceKeepsNoOtherWaiting(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	repo := r.git.Repo(t, "team", "ocr")
+	first := repo.Push(t, giteatest.Change{Files: map[string]string{"main.py": "1"}})
+	for _, name := range []string{"a", "b", "c"} {
+		r.service(name, giteaSource("ocr"), first, auto())
+	}
+	submit := r.engine.Submit
+	r.engine.Submit = func(ctx context.Context, o Order) (store.Deploy, error) {
+		if o.Service == "b" {
+			return store.Deploy{}, errors.New("the disk is short")
+		}
+		return submit(ctx, o)
+	}
+	second := repo.Push(t, giteatest.Change{Files: map[string]string{"main.py": "2"}})
+	r.reconcile()
+	r.want("a", second)
+	r.want("c", second)
+	if list := r.engine.Troubles(); len(list) != 1 || !strings.Contains(list[0].Error, "b: the disk is short") {
+		t.Errorf("%+v", list)
+	}
+	r.engine.Submit = submit
+	r.engine.troubles.ended(r.engine.Troubles()[0].Repository)
+	r.reconcile()
+	r.want("a", second)
+	r.want("b", second)
 }
