@@ -249,7 +249,7 @@ func (d *Deployer) nameFor(ctx context.Context, asked string, src store.Source) 
 			return "", false, err
 		}
 		for _, s := range all {
-			if sameSource(s.Source, src) {
+			if d.same(ctx, s.Source, src) {
 				return s.Name, true, nil
 			}
 		}
@@ -269,7 +269,7 @@ func (d *Deployer) nameFor(ctx context.Context, asked string, src store.Source) 
 		return "", false, err
 	}
 	for _, a := range active {
-		if a.Kind == KindDeploy && !sameSource(a.Source, src) {
+		if a.Kind == KindDeploy && !d.same(ctx, a.Source, src) {
 			return "", false, taken(name, a.Source)
 		}
 	}
@@ -282,7 +282,7 @@ func (d *Deployer) free(ctx context.Context, name string, src store.Source) erro
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
 	}
-	if err == nil && !sameSource(svc.Source, src) {
+	if err == nil && !d.same(ctx, svc.Source, src) {
 		return taken(name, svc.Source)
 	}
 	return err

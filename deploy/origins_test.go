@@ -66,6 +66,35 @@ func TestOriginsOfSeveralGiteas(t *testing.T) {
 	}
 }
 
+// TestPlaces: owner/repo and its address are one source, what is called the same elsewhere is another.
+func TestPlaces(t *testing.T) {
+	forges := []gitea.Connection{connected(t, "one", "https://one.example/sub", ""), connected(t, "two", "https://two.example", "")}
+	d := &Deployer{Deps: Deps{Sources: &Origins{Forges: func(context.Context) ([]gitea.Connection, error) { return forges, nil }}}}
+	repo := store.Source{Kind: SourceGitea, URL: "ai/ocr"}
+	for _, c := range []struct {
+		a, b store.Source
+		want bool
+	}{
+		{repo, repo, true},
+		{repo, store.Source{Kind: SourceGit, URL: "https://one.example/sub/ai/ocr.git", Ref: "v2"}, true},
+		{repo, store.Source{Kind: SourceGit, URL: "https://ONE.example:443/sub/AI/ocr"}, true},
+		{store.Source{Kind: SourceGit, URL: "https://h.example/a/b"}, store.Source{Kind: SourceGit, URL: "https://h.example/a/b.git"}, true},
+		{repo, store.Source{Kind: SourceGit, URL: "https://one.example/sub/ai/ocr.git", Subdir: "x"}, false},
+		{repo, store.Source{Kind: SourceGit, URL: "https://two.example/ai/ocr.git"}, false},
+		{repo, store.Source{Kind: SourceDir, URL: "ai/ocr"}, false},
+		{store.Source{Kind: SourceDir, URL: "/a"}, store.Source{Kind: SourceDir, URL: "/b"}, false},
+		{store.Source{Kind: SourceGit, URL: "git@h:a/b"}, store.Source{Kind: SourceGit, URL: "git@h:a/c"}, false},
+	} {
+		if got := d.same(t.Context(), c.a, c.b); got != c.want {
+			t.Errorf("%+v and %+v: %v", c.a, c.b, got)
+		}
+	}
+	forges = nil
+	if d.same(t.Context(), repo, store.Source{Kind: SourceGitea, URL: "ai/nlp"}) {
+		t.Error("without a Gitea, two repositories are one")
+	}
+}
+
 // TestRevokedTokensAreTold: the deploy's error says what to do.
 func TestRevokedTokensAreTold(t *testing.T) {
 	g := giteatest.New(t, giteatest.Options{})
