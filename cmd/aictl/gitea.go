@@ -15,7 +15,7 @@ deployed. More than one can be connected; owner/repo alone means the default one
 		Example: a.examples(a.t("Which are connected"), "aictl gitea list"),
 	}
 	return a.parent(cmd, a.giteaConnectCommand(), a.giteaListCommand(), a.giteaTestCommand(), a.giteaReposCommand(), a.giteaHookCommand(), a.giteaDeliveriesCommand(), a.giteaCreateCommand(), a.giteaHistoryCommand(),
-		a.giteaRollbackCommand(), a.giteaDisconnectCommand(), a.giteaUploadCommand(), a.giteaPushCommand(), a.giteaPullCommand())
+		a.giteaRollbackCommand(), a.giteaDisconnectCommand(), a.giteaUploadCommand(), a.giteaPushCommand(), a.giteaPullCommand(), a.giteaHostedCommand())
 }
 
 func (a *app) giteaListCommand() *cobra.Command {

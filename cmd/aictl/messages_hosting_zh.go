@@ -3,6 +3,14 @@ package main
 // hostingZH is what is said about repositories that aictl hosts, and about uploads.
 func hostingZH() map[string]string {
 	return map[string]string{
+		"List and remove the repositories that aictl hosts itself": "列出和删除 aictl 自己托管的仓库",
+		"List the repositories that aictl hosts itself":            "列出 aictl 自己托管的仓库",
+		"aictl hosts no repository; `%s` makes one":                "aictl 没有托管仓库；用 `%s` 创建",
+		"PUSHED":        "推送于",
+		"%s is removed": "%s 已删除",
+		"Remove a hosted repository with all that was pushed to it": "删除一个托管仓库及推送到其中的一切",
+		"Remove a repository that aictl hosts itself, with all that was pushed to it. Services that were deployed from it go on, and\ncan be rolled back to the releases that are kept; deployed again they cannot be until it is pushed anew.": "删除 aictl 自己托管的仓库及推送到其中的一切。由它部署的服务继续运行，可以回滚到保留的版本；\n要再次部署，须重新推送。",
+
 		"Put files of this machine into a repository": "把本机的文件放进仓库",
 		"Put the files of directories, and single files, into a repository: REPO is owner/name at a connected Gitea, or the bare name\nof one that aictl hosts, which is made when it is missing. Only what is new or has changed is sent, in commits of up to 256 MiB,\nso that a run that breaks off is resumed by running it again. Large files go to LFS where the server has it. What .gitignore\nand .aictlignore files name is left out.": "把目录里的文件和单个文件放进仓库：REPO 是所连 Gitea 上的 owner/name，或 aictl 自己托管的仓库名，\n不存在时会创建。只发送新的和改过的文件，每次提交不超过 256 MiB，\n因此中断之后再运行一次就会接着传。服务器有 LFS 时，大文件放进 LFS。\n.gitignore 和 .aictlignore 列出的不上传。",
 		"A directory, then deploy it":                                            "一个目录，然后部署",
