@@ -157,7 +157,7 @@ func (d *Daemon) wire() error {
 	d.registry = registry.New(d.store, &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}, d.log)
 	d.builds = d.newEnvironments(s.Deploy)
 	d.deployer = deploy.New(deploy.Deps{
-		Gate: d.verifier.verify, Contract: contracts{d.registry}.check, Room: d.upkeep.room,
+		Gate: d.verifier.verify, Contract: contracts{d.registry, d.store.Preview}.check, Room: d.upkeep.room,
 		Store: d.store, Fleet: d.services, Canary: d.services.DeployedCanary, Trial: canaries{d.services, d.gateway}, Pause: d.pausePushes, Notify: d.notifyDeploy, Order: d.services.CheckOrder, Enforce: services.Enforce, Lines: d.lastLines, HTTP: &http.Client{Timeout: 10 * time.Second}, Logger: d.log,
 		Sources: &deploy.Origins{Mirrors: d.mirrors, Forges: d.forges.List, Hosted: d.hosting.Find},
 		Envs:    d.builds,

@@ -104,6 +104,9 @@ func TestPreviews(t *testing.T) {
 	r.await(head, "aictl/ocr-pr-1:success")
 	r.serves("ocr-pr-1", "one")
 	r.serves("ocr", "main")
+	if out := r.must("algorithms", "list"); !strings.Contains(out, "ocr") || strings.Contains(out, "ocr-pr-1") {
+		t.Errorf("algorithms:\n%s", out)
+	}
 	deploy := r.deploys("ocr-pr-1")[0]
 	if deploy.Trigger != "preview" || deploy.Commit != head || deploy.Reason != "pull request #1: A feature" {
 		t.Errorf("deploy: %+v", deploy)

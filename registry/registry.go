@@ -37,6 +37,7 @@ type Store interface {
 	LiveVersions(ctx context.Context) (map[string]store.AlgorithmVersion, map[string]int, error)
 	Snapshot(ctx context.Context, service, release string) (store.Snapshot, error)
 	SetSnapshot(ctx context.Context, snap store.Snapshot, v store.AlgorithmVersion) error
+	Previews(ctx context.Context, parent string) ([]store.Preview, error)
 }
 
 // Registry answers questions about algorithms. Its methods are safe for concurrent use.
@@ -104,8 +105,15 @@ func (r *Registry) List(ctx context.Context, f Filter) ([]Algorithm, error) {
 	if err != nil {
 		return nil, err
 	}
+	previews, err := r.store.Previews(ctx, "")
+	if err != nil {
+		return nil, err
+	}
 	out := []Algorithm{}
 	for _, svc := range services {
+		if slices.ContainsFunc(previews, func(p store.Preview) bool { return p.Service == svc.Name }) {
+			continue // of a pull request: it may become a version of its parent
+		}
 		a, err := describe(svc, live[svc.Name])
 		if err != nil {
 			return nil, err
