@@ -56,6 +56,8 @@ type Options struct {
 	PortHigh int
 	// Daemon asks the daemon for its version; an error says that none answers.
 	Daemon func(ctx context.Context) (version string, err error)
+	// Pushes asks the daemon what keeps pushes from arriving; it may be nil.
+	Pushes func(ctx context.Context) (Pushes, error)
 	// Giteas asks the daemon about the connected Giteas; it may be nil.
 	Giteas func(ctx context.Context) ([]Gitea, error)
 }
@@ -121,6 +123,7 @@ func Run(ctx context.Context, sys System, opts Options) []Result {
 	}
 	results = append(results, checkLimits(sys)...)
 	results = append(results, checkClock(sys), daemon)
+	results = append(results, checkPushes(ctx, opts, up)...)
 	return append(results, checkGiteas(ctx, opts, up)...)
 }
 

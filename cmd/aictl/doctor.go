@@ -48,7 +48,7 @@ mend it. A failed check exits 1.`),
 			if err != nil {
 				return fail(exitUsage, err, "")
 			}
-			opts := doctor.Options{DataDir: dir, Listen: listen, GatewayListen: gatewayListen, Daemon: a.askVersion, Giteas: a.askGiteas}
+			opts := doctor.Options{DataDir: dir, Listen: listen, GatewayListen: gatewayListen, Daemon: a.askVersion, Pushes: a.askPushes, Giteas: a.askGiteas}
 			takeListeners(cmd, &opts)
 			var given configs.PortRange
 			if err := given.UnmarshalText([]byte(ports)); err != nil {

@@ -65,6 +65,13 @@ func pushesZH() map[string]string {
 		"tags %s":          "标签 %s",
 		"files %s":         "文件 %s",
 		"not %s":           "不含 %s",
-		"previews":         "预览",
+
+		"the daemon could not be asked about pushes: %s":                                           "无法向守护进程询问推送：%s",
+		"pushes are not noticed: %s":                                                               "推送不会被发现：%s",
+		"check the Gitea with aictl gitea test; it is tried again by itself":                       "用 aictl gitea test 检查 Gitea；会自动重试",
+		"deliveries of webhooks refused since the daemon has started: %d, the last one because %s": "守护进程启动以来被拒绝的 webhook 投递：%d，最近一次的原因：%s",
+		"aictl gitea deliveries lists them, aictl gitea hook --all repairs webhooks":               "aictl gitea deliveries 列出它们，aictl gitea hook --all 修复 webhook",
+		"every repository can be looked at, and no delivery of a webhook was refused":              "所有仓库都可查看，没有 webhook 投递被拒绝",
+		"previews": "预览",
 	}
 }
