@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -104,5 +106,62 @@ func TestRollbackPausesPushes(t *testing.T) {
 	fail = errors.New("disk full")
 	if _, err := r.Rollback(t.Context(), RollbackRequest{Service: "svc", To: first.Release}); !errors.Is(err, fail) {
 		t.Errorf("error %v", err)
+	}
+}
+
+// A burst of deploys: the one under way and the last one run, all between give way, and rows and log folders are in order.
+func TestBurstOfDeploys(t *testing.T) {
+	t.Parallel()
+	r := newRig(t).run()
+	o := newOrigin(t, plain(""))
+	open := gate(r)
+	first := r.submit(Request{Source: o.source()})
+	r.atStep(first.ID, StepHealth)
+	var last store.Deploy
+	for n := range 50 {
+		if n%10 == 0 {
+			o.commit(map[string]string{"n": strings.Repeat("x", n)})
+		}
+		last = r.submit(Request{Source: o.source(), Trigger: "push"})
+	}
+	open()
+	if row := r.ended(last.ID); row.State != store.DeployLive || r.service("svc").Release != row.Release {
+		t.Errorf("%+v", row)
+	}
+	all, err := r.Store.Deploys(t.Context(), store.DeployFilter{Service: "svc"})
+	must(t, err)
+	states := map[store.DeployState]int{}
+	for _, row := range all {
+		states[row.State]++
+	}
+	if states[store.DeployLive] != 2 || states[store.DeploySuperseded] != 49 || len(all) != 51 {
+		t.Errorf("states %v", states)
+	}
+}
+
+// The commit decides, not what the branch has become: a rollback by SHA runs the files of that commit.
+func TestRollbackIsToTheCommitAskedFor(t *testing.T) {
+	t.Parallel()
+	r := newRig(t).run()
+	o := newOrigin(t, plain(""))
+	var rows []store.Deploy
+	for _, text := range []string{"a", "b", "c"} {
+		o.commit(map[string]string{"model": text})
+		rows = append(rows, r.deploy(o))
+	}
+	o.commit(map[string]string{"model": "wrong"}) // pushed, not deployed
+	row, err := r.Rollback(t.Context(), RollbackRequest{Service: "svc", To: rows[0].Commit})
+	must(t, err)
+	row = r.ended(row.ID)
+	if row.State != store.DeployLive || row.Commit != rows[0].Commit || row.Release != rows[0].Release {
+		t.Errorf("%+v", row)
+	}
+	rel, err := r.Store.Release(t.Context(), "svc", row.Release)
+	must(t, err)
+	if text, err := os.ReadFile(filepath.Join(rel.Dir, "model")); err != nil || string(text) != "a" {
+		t.Errorf("it runs %q, %v", text, err)
+	}
+	if _, err := r.Rollback(t.Context(), RollbackRequest{Service: "svc", To: strings.Repeat("0", 40)}); !errors.Is(err, ErrNoSuchRelease) {
+		t.Errorf("to a commit that was never deployed: %v", err)
 	}
 }
