@@ -55,7 +55,7 @@ type DeploySettings struct {
 	BuildSlots   int      `yaml:"build_slots" help:"environments built at the same time"`
 	KeepReleases int      `yaml:"keep_releases" help:"releases kept per service, the live one included"`
 	KeepDeploys  int      `yaml:"keep_deploys" help:"deploys kept per service with their logs, beside those whose release is kept"`
-	MinFree      Size     `yaml:"min_free" help:"disk space below which nothing is deployed, but at most a twentieth of the disk; 0 for no limit"`
+	MinFree      Size     `yaml:"min_free" help:"disk space below which nothing is deployed, but at most a fiftieth of the disk; 0 for no limit"`
 	StepTimeout  Duration `yaml:"step_timeout" help:"longest time one step of a deploy may take"`
 	PreviewLimit int      `yaml:"preview_limit" help:"previews of pull requests that a service may have at a time; 0 for none"`
 	PreviewAge   Duration `yaml:"preview_age" help:"time without a push after which a preview is removed; 0s for never"`

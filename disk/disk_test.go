@@ -64,7 +64,7 @@ func TestShort(t *testing.T) {
 		short                      bool
 	}{
 		{10 * gib, 100 * gib, gib, gib, false}, {gib / 2, 100 * gib, gib, gib, true}, {gib, 100 * gib, gib, gib, false},
-		{40 << 20, gib, gib, gib / 20, true}, {60 << 20, gib, gib, gib / 20, false}, // a small disk is asked for a twentieth
+		{20 << 20, gib, gib, gib / 50, true}, {60 << 20, gib, gib, gib / 50, false}, // a small disk is asked for a fiftieth
 		{0, gib, 0, 0, false}, {5, 0, 10, 10, true},
 	} {
 		if needed, short := (Space{c.free, c.total}).Short(c.least); needed != c.needed || short != c.short {

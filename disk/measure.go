@@ -118,9 +118,9 @@ func spaceOf(blocks, free uint64, size int64) Space {
 }
 
 // part of the disk that may be asked for at most: on a small one a demand for a large one must not end all deploys.
-const part = 20
+const part = 50
 
-// Short reports whether less is free than least, and how much would have to be: least, but at most a twentieth of the disk.
+// Short reports whether less is free than least, and how much would have to be: least, but at most a fiftieth of the disk.
 func (s Space) Short(least int64) (needed int64, short bool) {
 	needed = least
 	if s.Total > 0 {
