@@ -61,6 +61,7 @@ var kinds = []Kind{
 	{forges.ErrBad, http.StatusUnprocessableEntity, CodeInvalid, ""},
 	{forges.ErrBadName, http.StatusUnprocessableEntity, CodeInvalid, ""},
 	{gitea.ErrExists, http.StatusConflict, CodeConflict, ""},
+	{gitea.ErrNoOwner, http.StatusUnprocessableEntity, CodeInvalid, ""},
 	{gitea.ErrNotRepository, http.StatusNotFound, CodeNotFound, ""},
 	{gitea.ErrAuth, http.StatusUnprocessableEntity, CodeInvalid, ""},
 	{gitea.ErrUnreachable, http.StatusServiceUnavailable, CodeUnavailable, ""},
@@ -103,6 +104,10 @@ func (s *Server) problemOf(err error) *Error {
 				return problem(k.Status, k.Code, join(err.Error(), k.Advice))
 			}
 		}
+	}
+	var refused *gitea.Refused
+	if errors.As(err, &refused) && refused.Status < http.StatusInternalServerError {
+		return problem(http.StatusUnprocessableEntity, CodeInvalid, err.Error())
 	}
 	id := newID()
 	s.log.Error("request failed", "id", id, "error", err)

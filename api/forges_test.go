@@ -123,6 +123,7 @@ func TestForgeErrors(t *testing.T) {
 	s := newServer(t, newBackend())
 	for err, status := range map[error]int{
 		forges.ErrNone: 404, forges.ErrGiven: 409, forges.ErrBad: 422, forges.ErrBadName: 422, gitea.ErrExists: 409, gitea.ErrAuth: 422, gitea.ErrUnreachable: 503,
+		gitea.ErrNoOwner: 422, &gitea.Refused{Status: 422, Message: "name is reserved"}: 422, &gitea.Refused{Status: 502, Message: "bad gateway"}: 500,
 	} {
 		if p := s.problemOf(fmt.Errorf("do: %w", err)); p.Status != status {
 			t.Errorf("%v: status %d, want %d", err, p.Status, status)

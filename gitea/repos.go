@@ -13,6 +13,9 @@ import (
 // ErrExists is returned for a repository that is there already.
 var ErrExists = errors.New("a repository of that name is there already")
 
+// ErrNoOwner is returned for a new repository of somebody who is not there, or for whom the token's account may make none.
+var ErrNoOwner = errors.New("no such owner")
+
 // Listed is a repository in a list.
 type Listed struct {
 	Repo
@@ -99,7 +102,7 @@ func (c *Client) CreateRepo(ctx context.Context, owner string, r NewRepo) (Liste
 	case errors.As(err, &refused) && refused.Status == http.StatusConflict:
 		return Listed{}, fmt.Errorf("create the repository %s on %s: %w: use it, or choose another name", r.Name, c.base, ErrExists)
 	case gone(err) && owner != "":
-		return Listed{}, fmt.Errorf("create the repository %s/%s on %s: there is no organisation %s, or the token's account is no member; its own repositories need no owner", owner, r.Name, c.base, owner)
+		return Listed{}, fmt.Errorf("create the repository %s/%s on %s: %w: there is no organisation %s, or the token's account is no member; its own repositories need no owner", owner, r.Name, c.base, ErrNoOwner, owner)
 	case err != nil:
 		return Listed{}, err
 	}
