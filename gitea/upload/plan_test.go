@@ -12,7 +12,9 @@ import (
 
 func TestPlan(t *testing.T) {
 	t.Parallel()
-	e := func(path, blob string, size int64) entry { return entry{path: path, blob: blob, mode: modeFile, size: size} }
+	e := func(path, blob string, size int64) entry {
+		return entry{path: path, blob: blob, mode: modeFile, size: size}
+	}
 	tree := map[string]inTree{
 		"a": {modeFile, "1"}, "b": {modeFile, "1"}, "x": {modeExec, "1"}, "old": {modeFile, "1"}, "sub/old": {modeFile, "1"}, ".gitattributes": {modeFile, "1"},
 	}
