@@ -20,7 +20,7 @@ func (noForges) Test(context.Context, string) (forges.Checked, error) {
 	return forges.Checked{}, forges.ErrNone
 }
 func (noForges) Disconnect(_ context.Context, name, _ string) ([]string, error) {
-	return nil, fmt.Errorf("Gitea connection %s: %w", name, store.ErrNotFound)
+	return nil, fmt.Errorf("connection %s: %w", name, store.ErrNotFound)
 }
 func (noForges) History(context.Context, string, int64, int) ([]store.ForgeChange, error) {
 	return nil, nil
