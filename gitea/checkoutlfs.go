@@ -74,7 +74,7 @@ func (c *checkout) bring() error {
 		return err
 	}
 	if err := c.fetchObjects(objects); err != nil {
-		return fmt.Errorf("Git LFS content of %s: %w", several(names), err)
+		return fmt.Errorf("content from Git LFS of %s: %w", several(names), err)
 	}
 	return nil
 }
