@@ -64,6 +64,8 @@ type candidate struct {
 	store.Service
 	address string // of addressOf
 	paused  string // why, "" when it is not
+	// first is the deploy that there was before there is a service; its zero value is for one that there is.
+	first store.Deploy
 }
 
 // services lists the services that changes may deploy.
@@ -93,10 +95,11 @@ func (e *Engine) services(ctx context.Context) ([]candidate, error) {
 	var out []candidate
 	for _, svc := range all {
 		if address := addressOf(svc.Source, forges); address != "" && !others[svc.Name] {
-			out = append(out, candidate{svc, address, paused[svc.Name]})
+			out = append(out, candidate{Service: svc, address: address, paused: paused[svc.Name]})
 		}
 	}
-	return out, nil
+	unborn, err := e.unborn(ctx, forges, others)
+	return append(out, unborn...), err
 }
 
 // consider deploys a service by a change, or says why it does not. One decision about a service is made at a time.
@@ -122,6 +125,11 @@ func (e *Engine) consider(ctx context.Context, c Change, s candidate) (outcome s
 	if c, outcome, err = e.current(ctx, c, s.Source, last); err != nil || outcome != "" {
 		return outcome, err
 	}
+	if s.first.ID != 0 { // nothing is noted of what is no service: its deploys tell
+		if known, err := e.attempted(ctx, s.Service, last, c.commit()); err != nil || known {
+			return "commit " + brief(c.commit()) + " was considered before", err
+		}
+	}
 	if last.SHA == c.commit() && !e.fetchFailed(ctx, last) {
 		return "commit " + brief(c.commit()) + " was considered before: " + last.Outcome, nil
 	}
@@ -130,11 +138,11 @@ func (e *Engine) consider(ctx context.Context, c Change, s candidate) (outcome s
 			return "", err
 		}
 	}
-	return e.settle(ctx, c, s.Service, v)
+	return e.settle(ctx, c, s, v)
 }
 
 // settle submits a deploy when the verdict says so, and notes what was considered.
-func (e *Engine) settle(ctx context.Context, c Change, svc store.Service, v Verdict) (string, error) {
+func (e *Engine) settle(ctx context.Context, c Change, svc candidate, v Verdict) (string, error) {
 	note := store.Attempt{Service: svc.Name, Ref: c.Ref, SHA: c.commit(), Outcome: v.Why}
 	if v.Deploy {
 		if why, err := e.pausedNow(ctx, svc.Name); err != nil || why != "" { // by a rollback, while the files were compared
@@ -174,7 +182,7 @@ func (e *Engine) pausedNow(ctx context.Context, service string) (string, error) 
 }
 
 // submit queues the deploy, unless it was queued by an attempt that was cut off before it was noted.
-func (e *Engine) submit(ctx context.Context, c Change, svc store.Service, v Verdict) (int64, error) {
+func (e *Engine) submit(ctx context.Context, c Change, svc candidate, v Verdict) (int64, error) {
 	origin := first(c.Delivery, c.Origin)
 	if c.Delivery != "" {
 		rows, err := e.Store.Deploys(ctx, store.DeployFilter{Service: svc.Name, Limit: recent})
@@ -189,6 +197,7 @@ func (e *Engine) submit(ctx context.Context, c Change, svc store.Service, v Verd
 	}
 	row, err := e.Submit(ctx, Order{
 		Service: svc.Name, Source: svc.Source, Commit: c.commit(), Actor: c.Actor, Trigger: c.Trigger, Reason: v.Why, Origin: origin,
+		After: svc.first.ID,
 	})
 	return row.ID, err
 }
@@ -202,14 +211,16 @@ func (e *Engine) lastOf(ctx context.Context, service, ref string) (store.Attempt
 	return last, err
 }
 
-// current asks the repository what it has when a change may be old: it does not follow the last one that was considered, or its
-// delivery was repeated. outcome is not empty when there is nothing more to do.
+// current asks the repository what it has when a change may be old, because it does not follow the last one that was considered or its
+// delivery was repeated, and always when a delivery tells of it: whoever has the secret of a forge, as the owner of any repository with
+// a hook does, could name a commit of another one that no branch has, such as that of a pull request. outcome is not empty when there is
+// nothing more to do.
 func (e *Engine) current(ctx context.Context, c Change, src store.Source, last store.Attempt) (_ Change, outcome string, err error) {
 	follows := last.SHA == "" || last.SHA == c.Before || c.Trigger == TriggerReconcile
 	if c.Kind == KindTag {
 		follows = last.SHA == "" || c.Trigger == TriggerReconcile
 	}
-	if follows && !c.Doubtful {
+	if follows && !c.Doubtful && c.Trigger != TriggerWebhook {
 		return c, "", nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, askTime)
@@ -222,6 +233,7 @@ func (e *Engine) current(ctx context.Context, c Change, src store.Source, last s
 	if err != nil {
 		return c, "", err
 	}
+	c.DefaultBranch = first(tips.Default, c.DefaultBranch)
 	tip, there := tips.Refs[c.Ref]
 	switch {
 	case !there:
@@ -230,10 +242,26 @@ func (e *Engine) current(ctx context.Context, c Change, src store.Source, last s
 		return c, "", nil
 	case tip == last.SHA:
 		return c, "it is older than " + brief(tip) + ", which was considered before: " + last.Outcome, nil
+	case follows && !c.Doubtful:
+		if ok, err := leadsTo(ctx, repo, c.commit(), tip); err != nil || ok { // more was pushed meanwhile, which is told by itself
+			return c, "", err
+		}
 	}
 	c.Before, c.After, c.Commit = last.SHA, tip, tip
 	c.Message, err = message(ctx, repo, tip)
 	return c, "", err
+}
+
+// leadsTo reports whether a commit is in the history of a reference's tip.
+func leadsTo(ctx context.Context, repo Repository, commit, tip string) (bool, error) {
+	if err := repo.Fetch(ctx, tip); err != nil {
+		return false, err
+	}
+	_, more, err := repo.Log(ctx, tip, commit, 0)
+	if errors.Is(err, gitea.ErrUnknownRef) {
+		return false, nil
+	}
+	return err == nil && !more, err
 }
 
 // byFiles looks at what has changed since the last commit that was considered: a delivery between that was lost does not hide its files.

@@ -21,6 +21,7 @@ type Order struct {
 	Trigger string
 	Reason  string // for people: "push to main"
 	Origin  string // the delivery's id, or an address
+	After   int64  // deploy of Deps.Unborn that it comes after; Service may be another then. 0: none
 }
 
 // Repository is what is asked of a repository.
@@ -31,6 +32,8 @@ type Repository interface {
 	Describe(ctx context.Context, sha string) (gitea.Commit, error)
 	// Changed lists the files that differ between two commits that were fetched.
 	Changed(ctx context.Context, before, after string) ([]string, error)
+	// Log lists at most n commits that lead to one that was fetched and not to another; more says that there are others.
+	Log(ctx context.Context, from, to string, n int) (list []gitea.Commit, more bool, err error)
 	// Tips asks the repository itself what its branches and tags are now.
 	Tips(ctx context.Context) (gitea.Tips, error)
 }
@@ -52,6 +55,8 @@ type Deps struct {
 	Pull func(ctx context.Context, c Change) (outcome string, err error)
 	// Others are services that something else deploys, such as previews; no change deploys them. May be nil.
 	Others func(ctx context.Context) (map[string]bool, error)
+	// Unborn lists deploys of sources that no service is deployed from yet: a push deploys those, too. May be nil.
+	Unborn func(ctx context.Context) ([]store.Deploy, error)
 	Logger *slog.Logger
 	Now    func() time.Time
 	// Every is the pause between two looks at the repositories; 0 is a minute.

@@ -73,6 +73,7 @@ func TestRewrittenHistory(t *testing.T) {
 	r.service("ocr", giteaSource("ocr"), first, configs.DeploySection{Auto: true, Branch: "main", Tags: []string{"v*"}, Ignore: []string{"docs"}})
 	r.work()
 	second := repo.Push(t, giteatest.Change{Files: map[string]string{"main.py": "2"}})
+	r.settled(1)
 	forced := repo.Push(t, giteatest.Change{Files: map[string]string{"main.py": "3"}, Parent: "none"})
 	repo.Tag(t, "v1", second, "x")
 	r.settled(4)

@@ -128,7 +128,7 @@ func (e *Engine) groups(ctx context.Context) (map[string][]watched, error) {
 		if err != nil {
 			return nil, err
 		}
-		if section.Auto && s.paused == "" && told {
+		if section.Auto && s.paused == "" && told && s.reached() {
 			groups[s.address] = append(groups[s.address], watched{s, section})
 		}
 	}
