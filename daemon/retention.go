@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -65,9 +64,9 @@ func (d *Daemon) retentions(ctx context.Context) (map[string]records.Retention, 
 	}
 	own := map[string]records.Retention{}
 	for service, rel := range live {
-		var m configs.Manifest
-		if err := json.Unmarshal(rel.Manifest, &m); err != nil {
-			return nil, fmt.Errorf("read the manifest of release %s of %s: %w", rel.ID, service, err)
+		m, err := rel.ReadManifest()
+		if err != nil {
+			return nil, err
 		}
 		if r := m.Record.Retention; r != (configs.RecordRetention{}) {
 			own[service] = records.Retention{Age: time.Duration(r.Age), Bytes: int64(r.Bytes), Rows: r.Rows}

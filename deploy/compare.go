@@ -124,7 +124,7 @@ func (d *Deployer) version(ctx context.Context, service, word string) (v Version
 	switch {
 	case err == nil:
 		v.Release, v.Commit, v.At = rel.ID, rel.Commit, rel.CreatedAt
-		v.manifest, err = configs.ManifestFromJSON(rel.Manifest)
+		v.manifest, err = rel.ReadManifest()
 		return v, err
 	case errors.Is(err, ErrNoSuchRelease) && fullSHA.MatchString(strings.ToLower(word)):
 		v.Commit = strings.ToLower(word)
@@ -148,7 +148,7 @@ func (d *Deployer) deployed(ctx context.Context, service string, id int64, kept 
 	v = Version{Deploy: id, Release: row.Release, Commit: row.Commit, Subject: row.Subject, At: row.CreatedAt, source: row.Source}
 	k := slices.IndexFunc(kept, func(r store.Release) bool { return r.ID == row.Release })
 	if k >= 0 {
-		v.manifest, err = configs.ManifestFromJSON(kept[k].Manifest)
+		v.manifest, err = kept[k].ReadManifest()
 	}
 	return v, err
 }

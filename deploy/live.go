@@ -2,7 +2,6 @@ package deploy
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -22,9 +21,11 @@ func (r *runner) loadRelease(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := json.Unmarshal(rel.Manifest, &r.manifest); err != nil {
-		return fmt.Errorf("read the manifest of %s: %w", rel.ID, err)
+	m, err := rel.ReadManifest()
+	if err != nil {
+		return err
 	}
+	r.manifest = *m
 	r.placed = r.releaseDir(rel.Service, rel.ID)
 	r.hold(r.placed)
 	needs := []string{rel.Dir}

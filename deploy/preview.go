@@ -125,9 +125,9 @@ func (d *Deployer) compare(ctx context.Context, p *Preview, svc store.Service, f
 	if p.Live, err = d.Store.Release(ctx, svc.Name, svc.Release); err != nil {
 		return err
 	}
-	live, err := configs.ManifestFromJSON(p.Live.Manifest)
+	live, err := p.Live.ReadManifest()
 	if err != nil {
-		return fmt.Errorf("read the manifest of %s: %w", p.Live.ID, err)
+		return err
 	}
 	changes := configs.DiffManifests(live, &found.manifest)
 	if p.Commit != p.Live.Commit {

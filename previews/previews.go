@@ -203,9 +203,9 @@ func (e *Engine) sectionOf(ctx context.Context, svc store.Service) (configs.Depl
 	if err != nil {
 		return configs.DeploySection{}, err
 	}
-	m, err := configs.ManifestFromJSON(rel.Manifest)
+	m, err := rel.ReadManifest()
 	if err != nil {
-		return configs.DeploySection{}, fmt.Errorf("release %s: %w", rel.ID, err)
+		return configs.DeploySection{}, err
 	}
 	return m.Deploy, nil
 }

@@ -143,9 +143,9 @@ func describe(svc store.Service, live store.Release) (Algorithm, error) {
 	if live.ID == "" {
 		return a, nil
 	}
-	var m configs.Manifest
-	if err := json.Unmarshal(live.Manifest, &m); err != nil {
-		return a, fmt.Errorf("read the manifest of release %s of %s: %w", live.ID, svc.Name, err)
+	m, err := live.ReadManifest()
+	if err != nil {
+		return a, err
 	}
 	said := m.Algorithm
 	a.Description, a.Task, a.Owner, a.Tags = said.Description, said.Task, said.Owner, said.Tags

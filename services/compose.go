@@ -1,8 +1,6 @@
 package services
 
 import (
-	"encoding/json"
-	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -36,11 +34,11 @@ type Dirs struct {
 
 // manifestOf reads the manifest that was stored with a release.
 func manifestOf(rel store.Release) (configs.Manifest, error) {
-	var m configs.Manifest
-	if err := json.Unmarshal(rel.Manifest, &m); err != nil {
-		return m, fmt.Errorf("read the manifest of release %s of %s: %w", rel.ID, rel.Service, err)
+	m, err := rel.ReadManifest()
+	if err != nil {
+		return configs.Manifest{}, err
 	}
-	return m, nil
+	return *m, nil
 }
 
 // compose says what the keeper runs for one instance of a release.

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"aictl/configs"
 	"aictl/store/internal/sqlite"
 )
 
@@ -183,4 +184,10 @@ func releaseNumber(id string) (int64, bool) {
 	}
 	_, err = hex.DecodeString(short)
 	return n, err == nil && len(short) == 8
+}
+
+// ReadManifest reads the manifest that was stored with the release; keys that did not exist when it was stored have their defaults.
+func (r Release) ReadManifest() (*configs.Manifest, error) {
+	m, err := configs.ManifestFromJSON(r.Manifest)
+	return m, wrap(err, "release %s of %s", r.ID, r.Service)
 }
