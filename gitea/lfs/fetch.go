@@ -152,8 +152,7 @@ func (f *fetching) part(ctx context.Context, part []Pointer, where map[string]ac
 
 func (f *fetching) one(ctx context.Context, p Pointer, at action) error {
 	if f.store.Has(p) {
-		f.came(p.Size)
-		return nil
+		return f.shared(ctx, p, at)
 	}
 	var here int64
 	tell := func(n int64) {
@@ -163,8 +162,20 @@ func (f *fetching) one(ctx context.Context, p Pointer, at action) error {
 	err := f.store.Put(ctx, p, f.remote.content(p, at), tell)
 	if err != nil {
 		f.came(-here)
-	} else if here == 0 {
-		f.came(p.Size) // another deploy fetched it
+	} else if here == 0 && p.Size > 0 {
+		return f.shared(ctx, p, at) // another deploy fetched it
 	}
 	return err
+}
+
+// shared takes what the store has for another repository. A server that the repository chose, by .lfsconfig or as the home of a
+// submodule, could say that it has what it only knows the name of: it has to show the content.
+func (f *fetching) shared(ctx context.Context, p Pointer, at action) error {
+	if !f.remote.trusted() {
+		if err := f.remote.prove(ctx, p, at); err != nil {
+			return err
+		}
+	}
+	f.came(p.Size)
+	return nil
 }

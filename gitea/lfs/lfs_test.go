@@ -84,6 +84,7 @@ func TestFetch(t *testing.T) {
 // What another repository brought into the store is handed out only when the server would do so, too.
 func TestKnowingANameIsNotEnough(t *testing.T) {
 	srv, remote := server(t)
+	remote.Authorization, remote.Scope = "Basic eA==", remote.Endpoint[:len(remote.Endpoint)-len("a/b.git/info/lfs")]
 	p := parse(t, srv.Add("secret weights"))
 	store := OpenStore(t.TempDir())
 	must(t, remote.Fetch(t.Context(), store, []Pointer{p}, never, nil))
@@ -235,6 +236,7 @@ func TestAddressThatTheServerBelievesToHave(t *testing.T) {
 
 func TestOneObjectIsFetchedOnce(t *testing.T) {
 	srv, remote := server(t)
+	remote.Authorization, remote.Scope = "Basic eA==", remote.Endpoint[:len(remote.Endpoint)-len("a/b.git/info/lfs")]
 	p := parse(t, srv.Add(large))
 	store := OpenStore(t.TempDir())
 	var all sync.WaitGroup

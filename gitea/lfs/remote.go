@@ -216,6 +216,18 @@ func (r *Remote) own(href string, p Pointer) string {
 	return r.Endpoint + "/objects/" + p.OID
 }
 
+// trusted reports whether the server is the one that the credentials are for.
+func (r *Remote) trusted() bool { return r.Authorization != "" && Within(r.Scope, r.Endpoint) }
+
+// prove has the server send an object, and keeps nothing of it.
+func (r *Remote) prove(ctx context.Context, p Pointer, at action) error {
+	body, _, err := r.content(p, at)(ctx, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(sumUp(ctx, p, io.LimitReader(body, p.Size+1), io.Discard), body.Close())
+}
+
 // objectRefusal is what a status means for one object, whose address may have expired.
 func (r *Remote) objectRefusal(p Pointer, res *http.Response) error {
 	if res.StatusCode == http.StatusNotFound || res.StatusCode == http.StatusGone {
