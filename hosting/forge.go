@@ -56,7 +56,7 @@ func (h *Host) serveForge(w http.ResponseWriter, r *http.Request, rest string) {
 	}
 	body := &incoming{left: h.cfg.MaxPush}
 	body.Reader = &patient{Reader: r.Body, ctl: ctl, last: &body.last}
-	here := here{ours: selfURL(r) + Prefix + "~" + name + "/", auth: r.Header.Get("Authorization"), theirs: target}
+	here := here{ours: selfURL(r) + Prefix + "~" + name + "/", auth: r.Header.Get("Authorization"), theirs: target, repo: owner + "/" + repo + ".git", token: forge.Token}
 	proxy := &httputil.ReverseProxy{
 		Transport: forge.HTTP, FlushInterval: -1,
 		Rewrite: func(p *httputil.ProxyRequest) {
@@ -156,6 +156,8 @@ func dotted(parts ...string) bool {
 type here struct {
 	ours, auth string
 	theirs     *url.URL
+	repo       string // owner/name.git
+	token      string // of the forge
 }
 
 // rewrite makes the addresses in a forge's answer about LFS objects lead through here, so that the caller needs no token
@@ -205,25 +207,53 @@ func (a here) redirect(action map[string]any) {
 	if !ok {
 		return
 	}
-	u, err := url.Parse(href)
-	if err != nil {
-		return
-	}
-	rest, below := strings.CutPrefix(u.Path, strings.TrimRight(a.theirs.Path, "/")+"/")
-	if !strings.EqualFold(u.Host, a.theirs.Host) || !below || !strings.Contains(rest, "/info/lfs/") {
-		return
-	}
-	action["href"] = a.ours + rest
 	header := map[string]any{}
-	if old, ok := action["header"].(map[string]any); ok {
-		for k, v := range old {
-			if !strings.EqualFold(k, "Authorization") {
-				header[k] = v
-			}
+	old, ok := action["header"].(map[string]any)
+	if !ok {
+		old = nil
+	}
+	u, err := url.Parse(href)
+	rest := ""
+	if err == nil {
+		rest = a.below(u)
+	}
+	for k, v := range old {
+		if !strings.EqualFold(k, "Authorization") || rest == "" && !a.isToken(v) {
+			header[k] = v
 		}
 	}
-	if a.auth != "" {
-		header["Authorization"] = a.auth
+	if rest != "" {
+		action["href"] = a.ours + rest
+		if a.auth != "" {
+			header["Authorization"] = a.auth
+		}
 	}
-	action["header"] = header
+	if old != nil || len(header) > 0 {
+		action["header"] = header
+	}
+}
+
+// below is where an address of the forge's LFS lies below the forge, "" for an address of somebody else. A forge behind a proxy
+// often believes to have another address than it is reached at, so that the end of the path counts, too.
+func (a here) below(u *url.URL) string {
+	own := "/" + a.repo + "/info/lfs/"
+	if at := strings.LastIndex(u.Path, own); at >= 0 && !dotted(strings.TrimPrefix(u.Path[at:], "/")) {
+		return u.Path[at+1:]
+	}
+	rest, ok := strings.CutPrefix(u.Path, strings.TrimRight(a.theirs.Path, "/")+"/")
+	if ok && strings.EqualFold(u.Host, a.theirs.Host) && strings.Contains(rest, "/info/lfs/") {
+		return rest
+	}
+	return ""
+}
+
+// isToken reports whether a header repeats the token that the forge was asked with, as Gitea's answers do.
+func (a here) isToken(value any) bool {
+	text, ok := value.(string)
+	if !ok || a.token == "" {
+		return false
+	}
+	asked := http.Request{Header: http.Header{"Authorization": {text}}}
+	_, password, basic := asked.BasicAuth()
+	return strings.Contains(text, a.token) || basic && strings.Contains(password, a.token)
 }

@@ -1,0 +1,43 @@
+package hosting
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+// TestTokenOfAForgeStays: a Gitea repeats the credentials that it was asked with, beside addresses that it believes to have.
+func TestTokenOfAForgeStays(t *testing.T) {
+	t.Parallel()
+	forge := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		oid := oidOf("x")
+		repeated := map[string]string{"Authorization": r.Header.Get("Authorization"), "X-Kept": "1"}
+		out := lfsAnswer{Objects: []lfsObject{{OID: oid, Size: 1, Actions: map[string]lfsAction{
+			"upload":   {"https://git.example.com/sub/team/demo.git/info/lfs/objects/" + oid + "/1", repeated},
+			"verify":   {"https://git.example.com/sub/team/demo.git/info/lfs/verify", repeated},
+			"download": {"https://objects.example.com/" + oid, repeated},
+		}}}}
+		if err := json.NewEncoder(w).Encode(out); err != nil {
+			t.Error(err)
+		}
+	}))
+	t.Cleanup(forge.Close)
+	r := newRig(t, func(c *Config) {
+		c.Forge = forgesOf(map[string]func() Forge{"office": func() Forge { return Forge{URL: forge.URL, User: "bot", Token: "forge-token"} }})
+	})
+	through := r.url + "/git/~office/team/demo.git"
+	actions := batch(t, through, "upload", lfsObject{OID: oidOf("x"), Size: 1}).Objects[0].Actions
+	for name, a := range actions {
+		if auth := a.Header["Authorization"]; auth != "" && auth != "Bearer tok" || a.Header["X-Kept"] != "1" {
+			t.Errorf("%s: the caller is told %q", name, a.Header)
+		}
+	}
+	if up := actions["upload"]; !strings.HasPrefix(up.Href, through+"/info/lfs/objects/") || up.Header["Authorization"] != "Bearer tok" {
+		t.Errorf("upload: %+v", up)
+	}
+	if down := actions["download"]; down.Href != "https://objects.example.com/"+oidOf("x") {
+		t.Errorf("download: %+v", down)
+	}
+}
