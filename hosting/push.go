@@ -2,7 +2,6 @@ package hosting
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -195,21 +194,36 @@ func (h *Host) describe(ctx context.Context, dir string, changes []Push) error {
 		return err
 	}
 	cmd.Stdin = strings.NewReader(ask.String())
-	out, err := cmd.Output()
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
 	if err != nil {
 		return fmt.Errorf("read the commits of %s: %w", filepath.Base(dir), err)
 	}
-	r := bufio.NewReader(bytes.NewReader(out))
+	if err = readCommits(bufio.NewReader(out), changes); err != nil {
+		h.end(cmd)
+	}
+	if err = errors.Join(err, cmd.Wait()); err != nil {
+		return fmt.Errorf("read the commits of %s: %w", filepath.Base(dir), err)
+	}
+	return nil
+}
+
+func readCommits(r *bufio.Reader, changes []Push) (err error) {
 	for i := range changes {
 		if changes[i].After == "" {
 			continue
 		}
 		if changes[i].Commit, changes[i].Message, err = readCommit(r); err != nil {
-			return fmt.Errorf("read the commits of %s: %w", filepath.Base(dir), err)
+			return err
 		}
 	}
 	return nil
 }
+
+// maxCommit bounds what is read of a commit, in bytes: its message may be as long as its author likes, and packs well.
+const maxCommit = 64 << 10
 
 // readCommit reads one answer of cat-file --batch: the commit's SHA and message, both empty for what is no commit.
 func readCommit(r *bufio.Reader) (sha, message string, err error) {
@@ -225,8 +239,11 @@ func readCommit(r *bufio.Reader) (sha, message string, err error) {
 	if err != nil {
 		return "", "", err
 	}
-	body := make([]byte, size+1)
+	body := make([]byte, min(size, maxCommit))
 	if _, err := io.ReadFull(r, body); err != nil {
+		return "", "", err
+	}
+	if _, err := r.Discard(size - len(body) + 1); err != nil {
 		return "", "", err
 	}
 	_, message, _ = strings.Cut(string(body), "\n\n")
