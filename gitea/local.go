@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/go-git/go-billy/v5"
@@ -78,16 +80,32 @@ func openLocal(dir string) (*filesystem.Storage, error) {
 	if err != nil {
 		return nil, err
 	}
-	var fs billy.Filesystem = osfs.New(dot)
-	if text, err := os.ReadFile(filepath.Join(dot, "commondir")); err == nil {
-		common := strings.TrimSpace(string(text))
-		if !filepath.IsAbs(common) {
-			common = filepath.Join(dot, common)
-		}
-		fs = dotgit.NewRepositoryFilesystem(fs, osfs.New(common))
+	common, err := commonDir(dot)
+	if err != nil {
+		return nil, err
 	}
-	return filesystem.NewStorageWithOptions(fs, cache.NewObjectLRU(32*cache.MiByte),
+	var files billy.Filesystem = osfs.New(dot)
+	if common != "" {
+		files = dotgit.NewRepositoryFilesystem(files, osfs.New(common))
+	}
+	return filesystem.NewStorageWithOptions(files, cache.NewObjectLRU(32*cache.MiByte),
 		filesystem.Options{LargeObjectThreshold: bigObject, AlternatesFS: osfs.New("/")}), nil
+}
+
+// commonDir is where a linked work tree's repository has what all its work trees share, "" for any other.
+func commonDir(dot string) (string, error) {
+	text, err := os.ReadFile(filepath.Join(dot, "commondir"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	common := strings.TrimSpace(string(text))
+	if !filepath.IsAbs(common) {
+		common = filepath.Join(dot, common)
+	}
+	return common, nil
 }
 
 // checkLocal tells early what is wrong with a local source.
@@ -102,8 +120,7 @@ func (m *Mirror) checkLocal() error {
 	return nil
 }
 
-// fetchLocal copies what the mirror lacks from a repository on this machine, object by object, so that neither the
-// git program nor the other repository's pack layout matters.
+// fetchLocal copies what the mirror lacks from a repository on this machine.
 func (m *Mirror) fetchLocal(ctx context.Context, ref string) error {
 	src, err := openLocal(m.local)
 	if err != nil {
@@ -124,13 +141,56 @@ func (m *Mirror) fetchLocal(ctx context.Context, ref string) error {
 	for _, h := range refs {
 		tips = append(tips, h)
 	}
-	if h := plumbing.NewHash(ref); plumbing.IsHash(ref) && src.HasEncodedObject(h) == nil {
+	if h := plumbing.NewHash(ref); plumbing.IsHash(ref) && holds(src, h) {
 		tips = append(tips, h)
 	}
-	if err := copyObjects(ctx, src, dst, tips); err != nil {
+	if err := m.copyLocal(ctx, src, dst, tips); err != nil {
+		return err
+	}
+	dst = m.storage() // with the packs that came
+	if err := m.noteShallow(src, dst); err != nil {
 		return err
 	}
 	return setRefs(dst, refs)
+}
+
+// noteShallow notes in the mirror where a history is cut off: the git program would take it for a damaged one.
+func (m *Mirror) noteShallow(src, dst *filesystem.Storage) error {
+	cut, err := src.Shallow()
+	if err != nil || len(cut) == 0 {
+		return err
+	}
+	known, err := dst.Shallow()
+	if err != nil {
+		return err
+	}
+	var text strings.Builder
+	for _, h := range known {
+		fmt.Fprintln(&text, h)
+	}
+	before := text.Len()
+	for _, h := range cut {
+		if !slices.Contains(known, h) && dst.HasEncodedObject(h) == nil {
+			fmt.Fprintln(&text, h)
+		}
+	}
+	if text.Len() == before {
+		return nil
+	}
+	file := filepath.Join(m.dir, "shallow")
+	if err := os.WriteFile(file+".lock", []byte(text.String()), 0o644); err != nil {
+		return err
+	}
+	return os.Rename(file+".lock", file)
+}
+
+// holds reports whether a repository has an object. What it borrows from others' packs is found by reading it only.
+func holds(s *filesystem.Storage, h plumbing.Hash) bool {
+	if s.HasEncodedObject(h) == nil {
+		return true
+	}
+	_, err := s.EncodedObject(plumbing.AnyObject, h)
+	return err == nil
 }
 
 // setRefs makes the mirror's branches, tags and default be refs, no more and no less.

@@ -103,6 +103,7 @@ func serve(t *testing.T, root, token string) *httptest.Server {
 // both runs a test against a local repository and the same one over HTTP.
 func both(t *testing.T, o *origin, f func(t *testing.T, m *Mirror)) {
 	t.Run("local", func(t *testing.T) { f(t, mirrorOf(t, o.dir, Auth{})) })
+	t.Run("local without the git program", func(t *testing.T) { f(t, plainMirrorOf(t, o.dir, Auth{})) })
 	t.Run("http", func(t *testing.T) {
 		f(t, mirrorOf(t, serve(t, filepath.Dir(o.dir), "").URL+"/origin/.git", Auth{}))
 	})
@@ -280,12 +281,14 @@ func TestLinkedAndBorrowedRepositories(t *testing.T) {
 			if out, err := exec.Command("git", args...).CombinedOutput(); err != nil {
 				t.Fatalf("git: %v: %s", err, out)
 			}
-			m := mirrorOf(t, filepath.Join(base, name), Auth{})
-			must(t, m.Fetch(t.Context(), ""))
-			if got, err := m.Resolve(t.Context(), ""); err != nil || got != sha {
-				t.Errorf("got %s, %v; want %s", got, err, sha)
+			for _, open := range []func(*testing.T, string, Auth) *Mirror{mirrorOf, plainMirrorOf} {
+				m := open(t, filepath.Join(base, name), Auth{})
+				must(t, m.Fetch(t.Context(), ""))
+				if got, err := m.Resolve(t.Context(), ""); err != nil || got != sha {
+					t.Errorf("got %s, %v; want %s", got, err, sha)
+				}
+				must(t, m.Checkout(t.Context(), sha, filepath.Join(t.TempDir(), "out"), nil))
 			}
-			must(t, m.Checkout(t.Context(), sha, filepath.Join(t.TempDir(), "out"), nil))
 		})
 	}
 }

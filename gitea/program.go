@@ -112,6 +112,7 @@ type call struct {
 	dir      string
 	args     []string
 	settings []string // KEY=VALUE, beside the usual ones
+	environ  []string // NAME=VALUE, beside the usual ones
 	in       io.Reader
 	out      io.Writer
 	line     func(string) // is told what it says of its progress
@@ -133,7 +134,7 @@ func (p *program) env(c call) []string {
 	if file := os.Getenv("SSL_CERT_FILE"); file != "" {
 		env = append(env, "GIT_SSL_CAINFO="+file)
 	}
-	env = append(env, p.environ...)
+	env = append(append(env, p.environ...), c.environ...)
 	env = append(env, "HOME="+c.dir, "GIT_DIR="+c.dir, "LC_ALL=C", "GIT_TERMINAL_PROMPT=0", "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null",
 		"GIT_OPTIONAL_LOCKS=0", "GIT_NO_REPLACE_OBJECTS=1")
 	settings := append(append(append([]string{}, quietSettings...), memorySettings...), c.settings...)

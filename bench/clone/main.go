@@ -3,6 +3,7 @@
 //
 //	go run ./bench/clone                          # 1 GB in few big files, 1 GB in many small ones, a 2 GB history
 //	go run ./bench/clone -only blobs -mb 256 -runs 1
+//	go run ./bench/clone -from file               # the same folder by file://, without a server
 //
 // The server is `git http-backend` behind an HTTP server of this program on loopback; it is not part of what is measured. Time
 // runs from the start of the process to its end with every file written. Memory is the greatest sum over the whole process
@@ -45,6 +46,7 @@ func main() {
 	ways := flag.String("ways", "git,aictl,aictl without git", "who clones")
 	mb := flag.Int("mb", 1024, "how large a repository is, in MiB; the history is twice as large")
 	runs := flag.Int("runs", 3, "how often each clones; the median counts")
+	from := flag.String("from", "http", "where the repositories are cloned from: http, a server on loopback; file, a file:// URL of their folder; folder, its path")
 	keep := flag.String("repos", "", "where the repositories are made and stay for the next time; \"\" is a folder that goes")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
@@ -53,7 +55,7 @@ func main() {
 	if *child != "" {
 		err = clone(ctx, *child)
 	} else {
-		err = bench(ctx, *keep, strings.Split(*only, ","), strings.Split(*ways, ","), *mb, *runs)
+		err = bench(ctx, *keep, strings.Split(*only, ","), strings.Split(*ways, ","), *from, *mb, *runs)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "clone:", err)
@@ -83,7 +85,7 @@ func clone(ctx context.Context, doc string) error {
 	return m.Checkout(ctx, sha, filepath.Join(j.Dir, "tree"), nil)
 }
 
-func bench(ctx context.Context, keep string, only, ways []string, mb, runs int) (err error) {
+func bench(ctx context.Context, keep string, only, ways []string, from string, mb, runs int) (err error) {
 	if keep == "" {
 		if keep, err = os.MkdirTemp("", "aictl-clone-"); err != nil {
 			return err
@@ -96,15 +98,35 @@ func bench(ctx context.Context, keep string, only, ways []string, mb, runs int) 
 		if err != nil {
 			return err
 		}
-		srv := serve(keep)
-		all, err := measure(ctx, srv.URL+"/"+filepath.Base(dir), keep, name, ways, runs)
-		srv.Close()
+		url, done, err := address(dir, from)
+		if err != nil {
+			return err
+		}
+		all, err := measure(ctx, url, keep, name, ways, runs)
+		done()
 		if err != nil {
 			return err
 		}
 		report(all, ways)
 	}
 	return nil
+}
+
+// address is where a repository's folder is cloned from, until done is called.
+func address(dir, from string) (url string, done func(), err error) {
+	if dir, err = filepath.Abs(dir); err != nil {
+		return "", nil, err
+	}
+	switch from {
+	case "http":
+		srv := serve(filepath.Dir(dir))
+		return srv.URL + "/" + filepath.Base(dir), srv.Close, nil
+	case "file":
+		return "file://" + dir, func() {}, nil
+	case "folder":
+		return dir, func() {}, nil
+	}
+	return "", nil, fmt.Errorf("-from %s: neither http nor file nor folder", from)
 }
 
 // measure clones in every way by turns, so that what else the machine does strikes all of them.
