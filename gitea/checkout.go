@@ -135,7 +135,7 @@ func (t *tally) said() string { return fmt.Sprintf("%d files, %s", t.files, size
 func (m *Mirror) writeTree(ctx context.Context, sha string, root *os.Root, all *tally) error {
 	defer m.reading()()
 	s := m.storage()
-	commit, err := object.GetCommit(s, plumbing.NewHash(sha))
+	commit, err := object.GetCommit(wary{s}, plumbing.NewHash(sha))
 	if err != nil {
 		return fmt.Errorf("commit %s: %w", sha, err)
 	}
@@ -173,7 +173,7 @@ func (c *checkout) tree(h plumbing.Hash, at string, depth int) error {
 	if depth > maxDepth {
 		return fmt.Errorf("%w: folders are nested deeper than %d", ErrRefused, maxDepth)
 	}
-	tree, err := object.GetTree(c.s, h)
+	tree, err := object.GetTree(wary{c.s}, h)
 	if err != nil {
 		return err
 	}

@@ -41,9 +41,12 @@ func (m *Mirror) commit(ctx context.Context, sha string) (*object.Commit, error)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	c, err := object.GetCommit(m.storage(), plumbing.NewHash(sha))
+	c, err := object.GetCommit(wary{m.storage()}, plumbing.NewHash(sha))
 	if errors.Is(err, plumbing.ErrObjectNotFound) {
 		return nil, fmt.Errorf("read commit %s of %s: %w", sha, m.shown, ErrUnknownRef)
+	}
+	if errors.Is(err, ErrRefused) {
+		return nil, fmt.Errorf("read a commit of %s: %w", m.shown, err)
 	}
 	return c, m.classify("read a commit of", err)
 }

@@ -134,6 +134,9 @@ func peel(s storer.EncodedObjectStorer, h plumbing.Hash) (plumbing.Hash, error) 
 		case obj.Type() != plumbing.TagObject:
 			return h, fmt.Errorf("%w: it names a %s, not a commit", ErrUnknownRef, obj.Type())
 		}
+		if err := bearable(obj); err != nil {
+			return h, err
+		}
 		tag, err := object.DecodeTag(s, obj)
 		if err != nil {
 			return h, err

@@ -110,7 +110,7 @@ func (c *checkout) fetchModule(mod module, raw string) error {
 	if err != nil {
 		return foreign(auth, err)
 	}
-	if _, err := object.GetCommit(sub.storage(), plumbing.NewHash(mod.sha)); err != nil {
+	if _, err := object.GetCommit(wary{sub.storage()}, plumbing.NewHash(mod.sha)); err != nil {
 		return fmt.Errorf("%w: commit %s is not there; push it to the submodule's repository", ErrUnknownRef, mod.sha[:8])
 	}
 	if err := c.root.Mkdir(mod.path, 0o755); err != nil {
