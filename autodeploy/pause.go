@@ -60,6 +60,9 @@ func (e *Engine) States(ctx context.Context) ([]State, error) {
 	}
 	var out []State
 	for _, s := range services {
+		if s.first.ID != 0 {
+			continue
+		}
 		st := State{Service: s.Name, Pause: paused[s.Name]}
 		if st.Section, err = e.sectionOf(ctx, s.Service); err != nil {
 			return nil, err

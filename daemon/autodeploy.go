@@ -23,13 +23,17 @@ func (d *Daemon) newAutodeploy() *autodeploy.Engine {
 		HookBase: d.hookBase,
 		Pull:     d.pullChanged,
 		Others:   d.previewNames,
+		Unborn:   func(ctx context.Context) ([]store.Deploy, error) { return d.deployer.Unborn(ctx) },
 		Logger:   d.log,
 	})
 }
 
 func (d *Daemon) submitOrder(ctx context.Context, o autodeploy.Order) (store.Deploy, error) {
+	if o.After != 0 { // its name may have been a guess
+		o.Service = ""
+	}
 	return d.deployer.Submit(ctx, deploy.Request{
-		Source: o.Source, Name: o.Service, Commit: o.Commit, Actor: o.Actor, Trigger: o.Trigger, Reason: o.Reason, Origin: o.Origin,
+		Source: o.Source, Name: o.Service, Commit: o.Commit, Actor: o.Actor, Trigger: o.Trigger, Reason: o.Reason, Origin: o.Origin, After: o.After,
 	})
 }
 

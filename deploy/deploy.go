@@ -63,6 +63,7 @@ type Request struct {
 	Trigger  string
 	Reason   string // why, for people
 	Origin   string // from where: a delivery's id, a caller's address
+	After    int64  // deploy of Unborn whose name, variables and replicas are taken; 0: none
 }
 
 // Event is one thing that happened in a deploy: a step's change (Step, State, Detail), a line of its log (Step,

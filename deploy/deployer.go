@@ -190,6 +190,9 @@ func (d *Deployer) Submit(ctx context.Context, req Request) (store.Deploy, error
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if err := d.inherit(ctx, &req); err != nil {
+		return store.Deploy{}, err
+	}
 	name, named, err := d.nameFor(ctx, req.Name, src)
 	if err != nil {
 		return store.Deploy{}, err
@@ -313,6 +316,9 @@ func (d *Deployer) enqueue(ctx context.Context, row store.Deploy, w wishes) (sto
 			return row, errors.Join(err, ferr)
 		}
 	}
+	if err := d.forgetEarlier(ctx, row); err != nil {
+		d.log.Warn("wishes of a deploy not removed", "service", row.Service, "err", err)
+	}
 	d.hub.open(row.ID)
 	d.hub.publish(Event{Deploy: row.ID, State: string(store.DeployQueued), At: d.Now()})
 	for _, old := range replaced {
@@ -324,7 +330,9 @@ func (d *Deployer) enqueue(ctx context.Context, row store.Deploy, w wishes) (sto
 
 // announce tells the end of a deploy whose row says so. Who hears of it finds nothing of the deploy left.
 func (d *Deployer) announce(row store.Deploy) {
-	d.forgetWishes(context.Background(), row.ID)
+	if !d.unbornRow(context.Background(), row) {
+		d.forgetWishes(context.Background(), row.ID)
+	}
 	d.hub.publish(Event{Deploy: row.ID, State: string(row.State), Detail: row.Error, At: d.Now()})
 	d.hub.close(row.ID)
 }
