@@ -112,6 +112,9 @@ func (p parent) unfit(pull gitea.Pull) string {
 		return fmt.Sprintf("it is for %s, and %s is deployed from %s", pull.Base, p.service.Name, p.branch)
 	case !strings.EqualFold(pull.HeadRepository, p.repository):
 		return "it comes from another repository, whose code would run here with the service's environment"
+	case pull.HeadRef == "" || strings.HasPrefix(pull.HeadRef, "refs/"):
+		// So is told what was pushed to refs/for/BRANCH, for which it is enough to be allowed to read, and what lost its branch.
+		return "it comes from no branch of the repository, so that its author need not be allowed to push there"
 	case !configs.ValidName(Name(p.service.Name, pull.Number)):
 		return fmt.Sprintf("%s is too long for a service's name", Name(p.service.Name, pull.Number))
 	case pull.Head == "":

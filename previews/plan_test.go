@@ -32,6 +32,7 @@ func TestPlan(t *testing.T) {
 	fork := func(p *gitea.Pull) { p.HeadRepository = "eve/ocr" }
 	deleted := func(p *gitea.Pull) { p.HeadRepository = "" }
 	other := func(p *gitea.Pull) { p.Base = "release" }
+	agit := func(p *gitea.Pull) { p.HeadRef = "refs/pull/1/head" } // as Gitea 1.25 tells of a push to refs/for/main by a reader
 	for _, c := range []struct {
 		name    string
 		open    []gitea.Pull
@@ -48,6 +49,7 @@ func TestPlan(t *testing.T) {
 		{"closed", nil, false, []store.Preview{have(1, "a", time.Hour)}, Limits{2, 0}, []string{"remove ocr-pr-1"}, nil},
 		{"maybe closed", []gitea.Pull{pull(2, "b")}, true, []store.Preview{have(1, "a", time.Hour)}, Limits{1, 0}, nil, []string{"2: ocr has 1 previews"}},
 		{"from a fork", []gitea.Pull{pull(1, "a", fork), pull(2, "a", deleted)}, false, nil, Limits{2, 0}, nil, []string{"1: it comes from another", "2: it comes from another"}},
+		{"from somebody who may only read", []gitea.Pull{pull(1, "a", agit)}, false, nil, Limits{2, 0}, nil, []string{"1: it comes from no branch"}},
 		{"became one for another branch", []gitea.Pull{pull(1, "a", other)}, true, []store.Preview{have(1, "a", time.Hour)}, Limits{2, 0}, []string{"remove ocr-pr-1"}, []string{"1: it is for release"}},
 		{"too many", []gitea.Pull{pull(3, "c"), pull(2, "b"), pull(1, "a")}, false, nil, Limits{2, 0}, []string{"deploy ocr-pr-3", "deploy ocr-pr-2"}, []string{"1: ocr has 2 previews"}},
 		{"one goes, one comes", []gitea.Pull{pull(2, "b")}, false, []store.Preview{have(1, "a", 0)}, Limits{1, 0}, []string{"remove ocr-pr-1", "deploy ocr-pr-2"}, nil},
