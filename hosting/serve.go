@@ -13,6 +13,10 @@ const Prefix = "/git/"
 // Whoever calls it has made sure that the caller is allowed to.
 func (h *Host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path := strings.TrimPrefix(r.URL.Path, Prefix)
+	if site := r.Header.Get("Sec-Fetch-Site"); r.Header.Get("Origin") != "" || site != "" && site != "none" && site != "same-origin" {
+		h.refuse(w, http.StatusForbidden, "pages of a browser may not ask here: it would add the token that was once typed in")
+		return
+	}
 	if forge, ok := strings.CutPrefix(path, "~"); ok {
 		h.serveForge(w, r, forge)
 		return
