@@ -142,8 +142,9 @@ func (h *Host) lfsOffer(r *http.Request, dir, name, operation string, o lfsObjec
 // lfsPut takes one object. It is there once it is whole and what its name says, or not at all.
 func (h *Host) lfsPut(w http.ResponseWriter, r *http.Request, name, oid string) {
 	dir, err := h.Find(name)
+	var room int64
 	if err == nil {
-		err = h.room(max(r.ContentLength, 0))
+		room, err = h.room(max(r.ContentLength, 0))
 	}
 	if err != nil {
 		h.lfsFail(w, h.statusOf(err), err.Error())
@@ -153,7 +154,7 @@ func (h *Host) lfsPut(w http.ResponseWriter, r *http.Request, name, oid string) 
 		h.lfsFail(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("an object may have %d bytes", h.cfg.MaxPush))
 		return
 	}
-	body, err := h.body(w, r, h.cfg.MaxPush)
+	body, err := h.body(w, r, min(h.cfg.MaxPush, room))
 	if err == nil {
 		err = StoreObject(dir, oid, body)
 	}

@@ -70,8 +70,9 @@ func (h *Host) upload(w http.ResponseWriter, r *http.Request, name string) {
 // receive takes a push and tells what came of it, also when the client does not wait for the answer.
 func (h *Host) receive(w http.ResponseWriter, r *http.Request, name string) {
 	dir, err := h.ensure(r.Context(), name)
+	var room int64
 	if err == nil {
-		err = h.room(max(r.ContentLength, 0))
+		room, err = h.room(max(r.ContentLength, 0))
 	}
 	if err == nil {
 		err = h.before(r.Context(), name, dir)
@@ -89,7 +90,7 @@ func (h *Host) receive(w http.ResponseWriter, r *http.Request, name string) {
 		h.fail(w, err)
 		return
 	}
-	body, err := h.body(w, r, h.cfg.MaxPush+1<<20)
+	body, err := h.body(w, r, min(h.cfg.MaxPush+1<<20, room))
 	if err != nil {
 		h.refuse(w, http.StatusBadRequest, err.Error())
 		return
@@ -224,18 +225,18 @@ func (h *Host) enter(ctx context.Context) bool {
 
 func (h *Host) leave() { <-h.slots }
 
-// room refuses what would fill the disk. size 0 is not known.
-func (h *Host) room(size int64) error {
+// room refuses what would fill the disk, and says how many bytes would not: who sends in chunks does not say how much comes.
+func (h *Host) room(size int64) (left int64, err error) {
 	var fs syscall.Statfs_t
 	if err := syscall.Statfs(h.cfg.Root, &fs); err != nil {
-		return fmt.Errorf("look at the disk of %s: %w", h.cfg.Root, err)
+		return 0, fmt.Errorf("look at the disk of %s: %w", h.cfg.Root, err)
 	}
 	free := int64(fs.Bavail) * fs.Bsize
 	if free-size < h.cfg.MinFree {
-		return fmt.Errorf("%w: %d MB are free on the disk of the repositories, and %d MB stay free; make room there, `aictl prune` helps",
+		return 0, fmt.Errorf("%w: %d MB are free on the disk of the repositories, and %d MB stay free; make room there, `aictl prune` helps",
 			ErrNoSpace, free>>20, h.cfg.MinFree>>20)
 	}
-	return nil
+	return free - h.cfg.MinFree, nil
 }
 
 func noCache(w http.ResponseWriter, kind string) {
