@@ -37,7 +37,7 @@ type HookResult struct {
 	Test       *HookTest
 }
 
-var errNoHookBase = errors.New("the address that webhooks are sent to is not known: set gitea.webhook_url")
+var errNoHookBase = errors.New("the address that webhooks are sent to is not known: set public_url")
 
 // target is a repository that needs a hook.
 type target struct {

@@ -111,5 +111,5 @@ func (e *Engine) lost(ctx context.Context, t target) string {
 	}
 	return fmt.Sprintf("Gitea took the test, but nothing arrived in %s. By default Gitea sends webhooks to public addresses only and drops all others without a word: "+
 		"write ALLOWED_HOST_LIST = external,loopback,private into the section [webhook] of its app.ini and restart it. If that is done, its server must be able to reach %s: "+
-		"try `curl %s` there, and set gitea.webhook_url when the address is another one", e.testTime(), w.URL, strings.TrimSuffix(w.URL, Hooks+ForgeGitea)+"/healthz")
+		"try `curl %s` there, and set public_url (or gitea.webhook_url for Giteas alone) when the address is another one", e.testTime(), w.URL, strings.TrimSuffix(w.URL, Hooks+ForgeGitea)+"/healthz")
 }

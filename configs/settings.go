@@ -15,7 +15,7 @@ type Settings struct {
 	DataDir       string           `yaml:"data_dir" only:"nodb" takes:"restart" help:"where everything is kept"`
 	Listen        string           `yaml:"listen" takes:"restart" help:"address of the API"`
 	GatewayListen string           `yaml:"gateway_listen" takes:"restart" help:"address of the gateway"`
-	PublicURL     string           `yaml:"public_url" help:"address under which others reach the API, for links in commit statuses"`
+	PublicURL     string           `yaml:"public_url" help:"address under which others reach the API, for links in commit statuses and for webhooks"`
 	TLS           TLSSettings      `yaml:"tls"`
 	GatewayTLS    TLSSettings      `yaml:"gateway_tls"`
 	Trusted       []string         `yaml:"trusted_proxies" help:"addresses or networks of servers in front of the gateway that are believed about clients"`
@@ -46,8 +46,8 @@ type GiteaSettings struct {
 	Owner     string `yaml:"owner" help:"user or organisation that new repositories belong to"`
 	TokenFile string `yaml:"token_file" help:"file that holds the access token"`
 	Token     string `yaml:"token" only:"secret" help:"the access token itself"`
-	// WebhookURL is the API's address as the forge reaches it; "" is found out.
-	WebhookURL string `yaml:"webhook_url" help:"address of the API as the forge's server reaches it, for webhooks"`
+	// WebhookURL is the API's address as the forge reaches it; "" is PublicURL, and without one found out.
+	WebhookURL string `yaml:"webhook_url" help:"address of the API as the forge's server reaches it, for webhooks; public_url when left out"`
 }
 
 // DeploySettings bound and equip deploys.

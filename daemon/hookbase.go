@@ -1,20 +1,28 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
 	"strings"
+
+	"aictl/configs"
 )
 
-// hookBase is the API's address as a forge reaches it: the setting, or what follows from where the API listens.
+// hookBase is the API's address as a forge reaches it: the setting for forges, that for everybody, or what follows from where the API listens.
 func (d *Daemon) hookBase(ctx context.Context, forge string) (string, error) {
-	if set := d.settings.current().Gitea.WebhookURL; set != "" {
-		return strings.TrimRight(set, "/"), nil
+	if set := hookSetting(d.settings.current()); set != "" {
+		return set, nil
 	}
 	return reachable(ctx, d.apiURL(), forge, outgoing)
+}
+
+// hookSetting is the address of webhooks that the settings name, "" for none.
+func hookSetting(s configs.Settings) string {
+	return strings.TrimRight(cmp.Or(s.Gitea.WebhookURL, s.PublicURL), "/")
 }
 
 // reachable is the address of an API, listening as api says, for a forge. from finds this machine's address on the way to a host.
@@ -30,10 +38,10 @@ func reachable(ctx context.Context, api, forge string, from func(ctx context.Con
 	to := forgeHost(forge)
 	own, err := from(ctx, to)
 	if err != nil {
-		return "", fmt.Errorf("find the address of this server for %s: %w; set gitea.webhook_url", to, err)
+		return "", fmt.Errorf("find the address of this server for %s: %w; set public_url, or gitea.webhook_url", to, err)
 	}
 	if listens.IsLoopback() && !own.IsLoopback() {
-		return "", fmt.Errorf("the API listens on %s only, where %s cannot reach it: start the daemon with --listen :%s, or put a proxy before it and set gitea.webhook_url", u.Host, to, u.Port())
+		return "", fmt.Errorf("the API listens on %s only, where %s cannot reach it: start the daemon with --listen :%s, or put a proxy before it and set public_url to the proxy's address", u.Host, to, u.Port())
 	}
 	u.Host = net.JoinHostPort(own.String(), u.Port())
 	if listens.IsLoopback() {

@@ -5,7 +5,25 @@ import (
 	"errors"
 	"net/netip"
 	"testing"
+
+	"aictl/configs"
 )
+
+func TestHookSetting(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ public, webhook, want string }{
+		{"", "", ""},
+		{"https://aictl.example.com/", "", "https://aictl.example.com"},
+		{"", "http://10.0.0.5:7600/", "http://10.0.0.5:7600"},
+		{"https://aictl.example.com", "http://10.0.0.5:7600", "http://10.0.0.5:7600"},
+	} {
+		s := configs.Settings{PublicURL: c.public}
+		s.Gitea.WebhookURL = c.webhook
+		if got := hookSetting(s); got != c.want {
+			t.Errorf("public_url %q, gitea.webhook_url %q: %q, want %q", c.public, c.webhook, got, c.want)
+		}
+	}
+}
 
 func TestReachable(t *testing.T) {
 	t.Parallel()

@@ -19,7 +19,7 @@ func (a *app) giteaHookCommand() *cobra.Command {
 		Short: a.t("Make or repair the webhooks that tell aictl of pushes"),
 		Long: a.t(`Make the webhook of the repository that a service is deployed from, or repair it: one for each repository, however many services
 it holds. Then a test delivery is sent and waited for. Where no connected Gitea has the repository, what to enter there is printed.
-The address that the Gitea sends to is found out; gitea.webhook_url in the settings says another one.
+The address that the Gitea sends to is found out; public_url in the settings, or gitea.webhook_url, says another one.
 Without a webhook pushes are noticed as well, within a minute.`),
 		Example: a.examples("", "aictl gitea hook ocr", a.t("Of all services"), "aictl gitea hook --all", a.t("Whether deliveries arrive"), "aictl gitea hook test ocr"),
 	}, (*api.Client).SetWebhooks)

@@ -4,7 +4,7 @@ package main
 func pushesZH() map[string]string {
 	return map[string]string{
 		"Make or repair the webhooks that tell aictl of pushes": "创建或修复通知 aictl 有推送的 webhook",
-		"Make the webhook of the repository that a service is deployed from, or repair it: one for each repository, however many services\nit holds. Then a test delivery is sent and waited for. Where no connected Gitea has the repository, what to enter there is printed.\nThe address that the Gitea sends to is found out; gitea.webhook_url in the settings says another one.\nWithout a webhook pushes are noticed as well, within a minute.": "为服务所在的仓库创建或修复 webhook：每个仓库一个，不论其中有多少服务。\n随后发送一次测试投递并等待它到达。仓库不在已连接的 Gitea 上时，打印需要在那边填写的内容。\nGitea 发送的目标地址会自动判断；设置 gitea.webhook_url 可另行指定。\n没有 webhook 时，推送也会在一分钟内被发现。",
+		"Make the webhook of the repository that a service is deployed from, or repair it: one for each repository, however many services\nit holds. Then a test delivery is sent and waited for. Where no connected Gitea has the repository, what to enter there is printed.\nThe address that the Gitea sends to is found out; public_url in the settings, or gitea.webhook_url, says another one.\nWithout a webhook pushes are noticed as well, within a minute.": "为服务所在的仓库创建或修复 webhook：每个仓库一个，不论其中有多少服务。\n随后发送一次测试投递并等待它到达。仓库不在已连接的 Gitea 上时，打印需要在那边填写的内容。\nGitea 发送的目标地址会自动判断；设置 public_url 或 gitea.webhook_url 可另行指定。\n没有 webhook 时，推送也会在一分钟内被发现。",
 		"Of all services":                            "所有服务",
 		"of all services":                            "所有服务",
 		"Whether deliveries arrive":                  "投递是否到达",
