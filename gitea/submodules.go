@@ -108,6 +108,9 @@ func (c *checkout) fetchModule(mod module, raw string) error {
 		err = sub.Fetch(WithProgress(c.ctx, c.tally.progress), mod.sha)
 	}
 	if err != nil {
+		if filepath.IsAbs(at) {
+			return err // credentials have nothing to do with it
+		}
 		return foreign(auth, err)
 	}
 	if _, err := object.GetCommit(wary{sub.storage()}, plumbing.NewHash(mod.sha)); err != nil {
