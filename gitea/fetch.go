@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"sync"
 
 	git "github.com/go-git/go-git/v5"
@@ -18,10 +19,25 @@ import (
 
 // watchHTTP makes go-git give up servers that stall. Its transports are for the whole process.
 var watchHTTP = sync.OnceFunc(func() {
-	watched := githttp.NewClient(&http.Client{Transport: stall.Transport{}})
+	watched := githttp.NewClient(&http.Client{Transport: stall.Transport{Next: listing{}}})
 	transports.InstallProtocol("http", watched)
 	transports.InstallProtocol("https", watched)
 })
+
+// maxListing bounds what a server may say of its references, in bytes: about maxTips of them. go-git reads it into memory whole.
+const maxListing = 64 << 20
+
+// listing is a transport whose lists of references end.
+type listing struct{}
+
+// RoundTrip implements http.RoundTripper.
+func (listing) RoundTrip(r *http.Request) (*http.Response, error) {
+	res, err := http.DefaultTransport.RoundTrip(r)
+	if err == nil && strings.HasSuffix(r.URL.Path, "/info/refs") {
+		res.Body = &boundedBody{ReadCloser: res.Body, left: maxListing}
+	}
+	return res, err
+}
 
 // defaultRef is where the mirror keeps the tip of the remote's default branch. HEAD itself is not mirrored: it
 // would have to stay symbolic, and the remote's choice can change.
