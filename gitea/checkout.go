@@ -51,6 +51,8 @@ type tally struct {
 	modules  int
 	pointers []lfs.Pointer
 	chain    []string // the repositories that lead to the one being written
+	dir      string
+	written  int64 // bytes since the disk was looked at
 	progress func(string)
 }
 
@@ -121,7 +123,7 @@ func (m *Mirror) write(ctx context.Context, sha, dir string, progress func(strin
 		return err
 	}
 	defer root.Close()
-	all := &tally{commit: sha, chain: []string{m.url}, progress: progress}
+	all := &tally{commit: sha, dir: dir, chain: []string{m.url}, progress: progress}
 	if err := m.writeTree(ctx, sha, root, all); err != nil {
 		return err
 	}
@@ -237,6 +239,9 @@ func (c *checkout) file(name string, n int64, r io.Reader, mode os.FileMode, buf
 		}
 		c.notePointer(name, text)
 		r = strings.NewReader(string(text))
+	}
+	if err := c.tally.room(n); err != nil {
+		return err
 	}
 	f, err := c.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {

@@ -93,6 +93,9 @@ func (c *checkout) fill(p pointerFile) error {
 }
 
 func (c *checkout) copyObject(p pointerFile) error {
+	if err := c.tally.room(p.Size); err != nil {
+		return err
+	}
 	f, err := c.root.OpenFile(p.name, os.O_RDWR|os.O_TRUNC, 0)
 	if err != nil {
 		return err
@@ -102,6 +105,9 @@ func (c *checkout) copyObject(p pointerFile) error {
 
 // fillLocal writes one file from the objects of a repository on this machine, which need not be kept a second time.
 func (c *checkout) fillLocal(p pointerFile) error {
+	if err := c.tally.room(p.Size); err != nil {
+		return err
+	}
 	f, err := c.root.OpenFile(p.name, os.O_RDWR|os.O_TRUNC, 0)
 	if err != nil {
 		return err

@@ -97,6 +97,9 @@ func (s *Store) Put(ctx context.Context, p Pointer, content Content, tell func(n
 		}
 	}
 	part := s.incoming(p.OID)
+	if err := room(s.dir, p.Size); err != nil {
+		return fmt.Errorf("object %s of %d bytes: %w", short(p.OID), p.Size, err)
+	}
 	f, err := os.OpenFile(part, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return err
