@@ -207,6 +207,7 @@ func (r *runner) environment(ctx context.Context) (string, error) {
 	tree := r.tree()
 	work := filepath.Join(tree, r.manifest.Subdir)
 	r.hideIndexes()
+	r.out.hide(secretsOf(r.manifest.Env)...)
 	res, err := r.Envs.Build(ctx, envs.Request{Root: tree, Dir: work, Manifest: r.manifest, Log: r.buildLine, Mark: r.buildMark()})
 	if err != nil {
 		return "", err
@@ -295,7 +296,7 @@ func (r *runner) hook(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("hooks.release: %w", err)
 	}
-	r.out.hide(secretsOf(svc.Env)...)
+	r.out.hide(append(secretsOf(svc.Env), secretsOf(r.manifest.Env)...)...)
 	vars := map[string]string{}
 	maps.Copy(vars, r.manifest.Env)
 	maps.Copy(vars, svc.Env)

@@ -373,7 +373,7 @@ func TestStepThatTakesTooLong(t *testing.T) {
 func TestSecretsAreMasked(t *testing.T) {
 	t.Parallel()
 	r := newRig(t).run()
-	o := newOrigin(t, plain("hooks: {release: \"sh -c 'echo $API_TOKEN; echo $DB_PASSWORD'\"}\n"))
+	o := newOrigin(t, plain("env: {FILE_SECRET: in-the-manifest}\nhooks: {release: \"sh -c 'echo $API_TOKEN; echo $DB_PASSWORD; echo $FILE_SECRET'\"}\n"))
 	r.fleet.set("await", errors.New("it said hunter2-value and old-secret"))
 	row := r.ended(r.submit(Request{Source: o.source(), Env: map[string]string{"API_TOKEN": "hunter2-value"}}).ID)
 	if strings.Contains(row.Error, "hunter2") {
@@ -388,7 +388,7 @@ func TestSecretsAreMasked(t *testing.T) {
 			t.Errorf("a secret is in %s", s)
 		}
 	}
-	if strings.Count(string(text), "hook | ***") != 2 {
+	if strings.Count(string(text), "hook | ***") != 3 {
 		t.Errorf("log\n%s", text)
 	}
 }
