@@ -57,6 +57,9 @@ func (a *app) showComparison(c api.Comparison) error {
 	if err := a.manifestTable(c.Manifest); err != nil {
 		return err
 	}
+	if len(c.Dependencies) == 0 && len(c.Notes) > 0 {
+		return nil // they may not have been compared
+	}
 	return a.dependencyTable(c.Dependencies)
 }
 
