@@ -72,7 +72,7 @@ func (r *rig) signalOwn(pid int, sig syscall.Signal) error {
 		return err
 	}
 	defer syscall.Close(fd)
-	env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+	env, err := environ(pid)
 	if err != nil {
 		return err
 	}
@@ -80,6 +80,14 @@ func (r *rig) signalOwn(pid int, sig syscall.Signal) error {
 		return errors.New("not a process of this test")
 	}
 	return unix.PidfdSendSignal(fd, sig, nil, 0)
+}
+
+// environ reads a process's environment, which is empty for a moment while it becomes another program.
+func environ(pid int) (env []byte, err error) {
+	for end := time.Now().Add(2 * time.Second); len(env) == 0 && err == nil && time.Now().Before(end); {
+		env, err = os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+	}
+	return env, err
 }
 
 // killAll kills the rig's processes until there are none and returns how many there were at first.

@@ -64,6 +64,8 @@ func TestKilledInEveryWayOfTakingOver(t *testing.T) {
 			r.until("the deploy is at "+c.step, func() bool { return r.atStep("echo", c.step) })
 			if c.keeper {
 				r.client.Close()
+				// The load goes on to ask where it asked before.
+				r.flags = []string{"--listen", strings.TrimPrefix(r.api, "http://"), "--gateway-listen", strings.TrimPrefix(r.gateway, "http://")}
 				r.signal(r.keeper.Process.Pid, syscall.SIGKILL)
 				r.awaitKeeper()
 				r.start()

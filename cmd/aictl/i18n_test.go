@@ -154,3 +154,16 @@ func TestPickLanguage(t *testing.T) {
 		}
 	}
 }
+
+func TestEveryMessageHasOneTranslation(t *testing.T) {
+	t.Parallel()
+	seen := map[string]string{}
+	for _, part := range partsZH() {
+		for english, chinese := range part {
+			if before, ok := seen[english]; ok && before != chinese {
+				t.Errorf("%q is %q and %q: give one of them another English text", english, before, chinese)
+			}
+			seen[english] = chinese
+		}
+	}
+}

@@ -160,7 +160,7 @@ func (a *app) keysTable(list api.KeyList) error {
 		a.say("%s", a.t("no API keys; `%s` makes one", a.command("keys create SERVICE --name NAME")))
 		return nil
 	}
-	t := newTable(column{title: a.t("NAME")}, column{title: a.t("SERVICE")}, column{title: a.t("KEY")}, column{title: a.t("RATE")},
+	t := newTable(column{title: a.t("NAME")}, column{title: a.t("SERVICE")}, column{title: a.t("API KEY")}, column{title: a.t("RATE")},
 		column{title: a.t("EXPIRES")}, column{title: a.t("CREATED")}, column{title: a.t("BY"), wide: true})
 	for _, k := range list.Keys {
 		service, expires := k.Service, cell{a.t("never"), plain}

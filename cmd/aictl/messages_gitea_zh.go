@@ -13,7 +13,7 @@ func giteaZH() map[string]string {
 		"TOKEN":         "令牌",
 		"OWNER":         "所有者",
 		"FROM":          "来源",
-		"environment":   "环境变量",
+		"environment":   "环境",
 		"stored":        "已保存",
 		"settings file": "设置文件",
 	}

@@ -3,7 +3,7 @@ package main
 // limitsZH is what is said of limits and of what instances use.
 func limitsZH() map[string]string {
 	return map[string]string{
-		"PROCS": "进程", "FILES": "打开文件",
+		"PROCS": "进程", "FILES": "文件数",
 		"resources.%s is enforced by %s":        "resources.%s 由 %s 强制",
 		"resources.%s is not enforced here: %s": "resources.%s 在本机无法强制：%s",
 		"run it as a unit with Delegate=yes; in a container, mount /sys/fs/cgroup writable and use --cgroupns=private": "请作为带 Delegate=yes 的单元运行；在容器中请以可写方式挂载 /sys/fs/cgroup，并使用 --cgroupns=private",

@@ -37,7 +37,7 @@ without its body) is not sent, and counted. Ctrl-C ends it.`: `按到达顺序�
 		"--speed %q is not understood: use 1x (the original pace), 2x, 0.5x, 100/s, or max":                        "--speed %q 无法识别：请用 1x（原速）、2x、0.5x、100/s 或 max",
 		"--timeout %s is not positive":                                                                             "--timeout %s 不是正数",
 		"--concurrency and --limit must not be negative":                                                           "--concurrency 和 --limit 不能为负数",
-		"--header %q is not NAME: VALUE":                                                                           "--header %q 不是 NAME: VALUE 的形式",
+		"--header %q is not NAME: VALUE":                                                                           "--header %q 不是 NAME: VALUE",
 		"path that does not count, with all below it: $.meta, $.items[*].id, header.NAME, status; may be repeated": "不参与对比的路径及其下级：$.meta、$.items[*].id、header.NAME、status；可重复",
 		"list whose order does not count, such as $.items; may be repeated":                                        "不计顺序的列表，例如 $.items；可重复",
 		"how far numbers may be apart, relative above 1: 0.001, or for one path $.score=0.01; may be repeated":     "数值允许的差距，大于 1 时按相对值：0.001，或针对单个路径 $.score=0.01；可重复",
@@ -114,7 +114,7 @@ Exit code 0: the same. 1: it differs by more than --max-diff. 8: it could not be
 		"%d more: -o wide": "还有 %d 个：-o wide",
 		"value":            "值",
 		"type":             "类型",
-		"missing":          "缺失",
+		"missing":          "缺少",
 		"new":              "新增",
 		"length":           "长度",
 	}

@@ -5,7 +5,7 @@ func tablesZH() map[string]string {
 	return map[string]string{
 		"SERVICE": "服务", "STATE": "状态", "HEALTH": "健康", "READY": "就绪", "RELEASE": "版本", "COMMIT": "提交", "PID": "进程",
 		"PORT": "端口", "UPTIME": "已运行", "RESTARTS": "重启", "CPU": "CPU", "MEMORY": "内存", "URL": "URL", "NOTE": "说明",
-		"ID": "编号", "CREATED": "创建", "TOOK": "用时", "KIND": "种类", "BY": "发起", "SOURCE": "来源",
+		"ID": "编号", "CREATED": "创建", "TOOK": "用时", "KIND": "种类", "BY": "操作者", "SOURCE": "来源",
 		"ENVIRONMENT": "环境", "COMMAND": "命令", "TIME": "时间", "REQUEST": "请求", "STATUS": "状态码", "IN": "入", "OUT": "出",
 		"END": "结束", "INSTANCE": "实例", "SESSION": "会话", "TRACE": "链路", "DAY": "日期", "RECORDS": "记录", "SIZE": "大小",
 		"total": "合计", "previous": "上一版", "not live": "未上线", "%s of output lost": "丢失输出 %s",
@@ -20,7 +20,7 @@ func tablesZH() map[string]string {
 
 		"just now": "刚刚", "%ds ago": "%d秒前", "%dm ago": "%d分钟前", "%dh ago": "%d小时前", "%dd ago": "%d天前",
 
-		"deploy %d of %s": "部署 %d：%s", "source": "来源", "commit": "提交", "release": "版本", "by": "发起", "created": "创建", "took": "用时",
+		"deploy %d of %s": "部署 %d：%s", "source": "来源", "commit": "提交", "release": "版本", "by": "发起", "created": "已创建", "took": "用时",
 		"record": "记录", "service": "服务", "time": "时间", "first byte": "首字节", "ended": "结束", "error": "错误", "client": "客户端",
 		"session": "会话", "trace": "链路", "Request": "请求", "Response": "响应",
 		"%d ok, %d to look at, %d failed": "%d 项正常，%d 项待看，%d 项失败",

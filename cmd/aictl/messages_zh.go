@@ -9,25 +9,20 @@ import (
 // somebody reads Chinese: the keeper, which runs this program, too, has to stay small.
 var messagesZH = sync.OnceValue(func() map[string]string {
 	all := make(map[string]string)
-	for _, part := range []map[string]string{runtimeZH(), tablesZH(), helpZH(), serverHelpZH(), flagsZH(), eventsZH(), jobsZH(), configZH(), topZH(), upgradeZH(), sinksZH(), renderZH(), doctorZH(), limitsZH(), findingZH(), custodyZH()} {
+	for _, part := range partsZH() {
 		maps.Copy(all, part)
 	}
-	maps.Copy(all, replayZH())
-	maps.Copy(all, keysZH())
-	maps.Copy(all, pipelineZH())
-	maps.Copy(all, tlsZH())
-	maps.Copy(all, routesZH())
-	maps.Copy(all, exchangeZH())
-	maps.Copy(all, envZH())
-	maps.Copy(all, streamsZH())
-	maps.Copy(all, giteaZH())
-	maps.Copy(all, hostingZH())
-	maps.Copy(all, statusZH())
-	maps.Copy(all, giteaConnectZH())
-	maps.Copy(all, pushesZH())
-	maps.Copy(all, registryZH())
 	return all
 })
+
+// partsZH are the messages of each part of the program. The same text has the same translation in all of them.
+func partsZH() []map[string]string {
+	return []map[string]string{
+		runtimeZH(), tablesZH(), helpZH(), serverHelpZH(), flagsZH(), eventsZH(), jobsZH(), configZH(), topZH(), upgradeZH(), sinksZH(), renderZH(),
+		doctorZH(), limitsZH(), findingZH(), custodyZH(), replayZH(), keysZH(), pipelineZH(), tlsZH(), routesZH(), exchangeZH(), envZH(), streamsZH(),
+		giteaZH(), hostingZH(), statusZH(), giteaConnectZH(), pushesZH(), registryZH(),
+	}
+}
 
 // runtimeZH is what commands say while they work.
 func runtimeZH() map[string]string {
