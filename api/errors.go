@@ -35,9 +35,10 @@ type Kind struct {
 var kinds = []Kind{
 	{deploy.ErrNoSuchRelease, http.StatusNotFound, CodeNotFound, "`GET /api/v1/services/{name}/releases` lists those that are kept"},
 	{deploy.ErrSource, http.StatusUnprocessableEntity, CodeInvalid, ""},
+	{deploy.ErrVersion, http.StatusUnprocessableEntity, CodeInvalid, ""},
 	{deploy.ErrUndeployable, http.StatusUnprocessableEntity, CodeInvalid, ""},
 	{deploy.ErrCancelled, http.StatusConflict, CodeConflict, ""},
-	{envs.ErrNoEnvironment, http.StatusNotFound, CodeNotFound, "`GET /api/v1/environments` lists those that there are"},
+	{envs.ErrNoEnvironment, http.StatusNotFound, CodeNotFound, "`aictl env list` lists those that there are"},
 	{envs.ErrArchive, http.StatusUnprocessableEntity, CodeInvalid, ""},
 	{envs.ErrBad, http.StatusUnprocessableEntity, CodeInvalid, ""},
 	{envs.ErrNoSpace, http.StatusInsufficientStorage, CodeDiskFull, ""},

@@ -97,7 +97,7 @@ func (d *Deployer) serviceOf(ctx context.Context, words ...string) (string, erro
 			return row.Service, err
 		}
 	}
-	return "", fmt.Errorf("%w: releases and commits belong to a service: name it, or give the number of a deploy", ErrSource)
+	return "", fmt.Errorf("%w: releases and commits belong to a service: name it, or give the number of a deploy", ErrVersion)
 }
 
 // deployID reads the number of a deploy.
@@ -140,10 +140,10 @@ func (d *Deployer) deployed(ctx context.Context, service string, id int64, kept 
 		return v, err
 	}
 	if row.Service != service {
-		return v, fmt.Errorf("%w: deploy %d is of %s, not of %s", ErrSource, id, row.Service, service)
+		return v, fmt.Errorf("%w: deploy %d is of %s, not of %s", ErrVersion, id, row.Service, service)
 	}
 	if row.Commit == "" {
-		return v, fmt.Errorf("%w: deploy %d never came to a commit", ErrSource, id)
+		return v, fmt.Errorf("%w: deploy %d never came to a commit", ErrVersion, id)
 	}
 	v = Version{Deploy: id, Release: row.Release, Commit: row.Commit, Subject: row.Subject, At: row.CreatedAt, source: row.Source}
 	k := slices.IndexFunc(kept, func(r store.Release) bool { return r.ID == row.Release })

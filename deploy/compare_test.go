@@ -93,7 +93,7 @@ func TestCompare(t *testing.T) {
 		t.Errorf("dependencies %s", got)
 	}
 	for _, words := range [][2]string{{"r1", "r2"}} {
-		if _, err := r.Compare(t.Context(), "", words[0], words[1]); !errors.Is(err, ErrSource) {
+		if _, err := r.Compare(t.Context(), "", words[0], words[1]); !errors.Is(err, ErrVersion) {
 			t.Errorf("%v: %v", words, err)
 		}
 	}

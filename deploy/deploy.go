@@ -19,6 +19,8 @@ var (
 	ErrNoSuchRelease = errors.New("no such release")
 	// ErrSource is returned for a source that cannot be understood.
 	ErrSource = errors.New("bad source")
+	// ErrVersion is returned for what cannot be compared with another version of its service.
+	ErrVersion = errors.New("nothing to compare")
 )
 
 // The kinds of a deploy.

@@ -160,7 +160,10 @@ From then on pushes do not deploy the service, until "aictl deploys resume" says
 			if err != nil {
 				return err
 			}
-			return a.newWaiter(client, doc.Deploy).finish(cmd.Context(), wait, timeout)
+			if err := a.newWaiter(client, doc.Deploy).finish(cmd.Context(), wait, timeout); err != nil || a.output != formatTable && !a.wide() {
+				return err
+			}
+			return a.sayPaused(cmd.Context(), client, doc.Deploy.Service)
 		},
 	}
 	cmd.Flags().StringVar(&to, "to", "", a.t("release id, its number, or its commit (default: the one that was live before)"))

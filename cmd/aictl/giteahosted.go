@@ -1,7 +1,10 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -76,4 +79,54 @@ can be rolled back to the releases that are kept; deployed again they cannot be 
 			})
 		},
 	}
+}
+
+// hostedKind is the kind of a service's source that aictl hosts itself.
+const hostedKind = "hosted"
+
+// onlyHosted lists the repositories that aictl hosts itself in place of those of a Gitea, since none is connected.
+func (a *app) onlyHosted(ctx context.Context, client *api.Client, text string, limit int) error {
+	hosted, err := client.Repositories(ctx)
+	if err != nil {
+		return err
+	}
+	services, err := client.Services(ctx, nil, true)
+	if err != nil {
+		return err
+	}
+	from := map[string][]string{}
+	for _, s := range services.Services {
+		if s.Detail != nil && s.Detail.Source.Kind == hostedKind {
+			from[s.Detail.Source.URL] = append(from[s.Detail.Source.URL], s.Name)
+		}
+	}
+	list := api.ForgeRepositories{SchemaVersion: api.SchemaVersion, Repositories: []api.ForgeRepository{}}
+	for _, r := range hosted.Repositories {
+		if !strings.Contains(strings.ToLower(r.Name), strings.ToLower(text)) {
+			continue
+		}
+		list.Repositories = append(list.Repositories, api.ForgeRepository{
+			Name: r.Name, URL: r.URL, DefaultBranch: r.DefaultBranch, Empty: r.Empty, SizeBytes: r.SizeBytes, UpdatedAt: r.PushedAt, Services: from[r.Name],
+		})
+	}
+	slices.SortStableFunc(list.Repositories, func(x, y api.ForgeRepository) int { return y.UpdatedAt.Compare(x.UpdatedAt) })
+	list.Repositories = list.Repositories[:min(limit, len(list.Repositories))]
+	return a.document(list, func() error {
+		a.say("%s", a.t("no Gitea is connected; `%s` connects one", a.command("gitea connect URL")))
+		if len(hosted.Repositories) == 0 {
+			a.say("%s", a.t("aictl hosts no repository; `%s` makes one", a.command("gitea create NAME")))
+			return nil
+		}
+		a.say("%s", a.t("aictl itself hosts these:"))
+		return a.reposTable(list, true)
+	})
+}
+
+// sayHosted tells of the repositories that aictl hosts beside those of a Gitea.
+func (a *app) sayHosted(ctx context.Context, client *api.Client) error {
+	hosted, err := client.Repositories(ctx)
+	if err == nil && len(hosted.Repositories) > 0 {
+		a.say("%s", a.t("aictl itself hosts %d more: `%s`", len(hosted.Repositories), a.command("gitea hosted list")))
+	}
+	return err
 }

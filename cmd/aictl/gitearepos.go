@@ -18,7 +18,7 @@ func (a *app) giteaReposCommand() *cobra.Command {
 		Short: a.t("List the repositories of a connected Gitea"),
 		Long: a.t(`List the repositories that the token may read, or those with TEXT in their names, the latest changed first: which services are deployed
 from them, and what their files look like to aictl. A repository with an aictl.yaml, a Procfile, a main.py or app.py, or a package.json
-can be deployed as it is.`),
+can be deployed as it is. When no Gitea is connected, the repositories that aictl hosts itself are listed.`),
 		Example: a.examples("", "aictl gitea repos", a.t("Fast, without a look at the files"), "aictl gitea repos ocr --quick", a.t("Of another Gitea"), "aictl gitea repos --gitea lab"),
 		Args:    a.args(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -29,11 +29,25 @@ can be deployed as it is.`),
 			if err != nil {
 				return err
 			}
+			if name == "" {
+				forges, err := client.Forges(cmd.Context())
+				if err != nil {
+					return err
+				}
+				if len(forges.Forges) == 0 {
+					return a.onlyHosted(cmd.Context(), client, firstArg(args), limit)
+				}
+			}
 			list, err := client.ForgeRepositories(cmd.Context(), name, firstArg(args), limit, !quick)
 			if err != nil {
 				return err
 			}
-			return a.document(list, func() error { return a.reposTable(list, quick) })
+			return a.document(list, func() error {
+				if err := a.reposTable(list, quick); err != nil {
+					return err
+				}
+				return a.sayHosted(cmd.Context(), client)
+			})
 		},
 	}
 	a.giteaFlag(cmd, &name)
@@ -120,13 +134,11 @@ unless --public is given. With --hosted, or when no Gitea is connected, the daem
 				return err
 			}
 			req.Name = args[0]
-			if !hosted && name == "" {
-				list, err := client.Forges(cmd.Context())
-				if err != nil {
-					return err
-				}
-				hosted = len(list.Forges) == 0
+			list, err := client.Forges(cmd.Context())
+			if err != nil {
+				return err
 			}
+			hosted = hosted || name == "" && len(list.Forges) == 0
 			if hosted {
 				return a.createHosted(cmd, client, req)
 			}
@@ -134,7 +146,9 @@ unless --public is given. With --hosted, or when no Gitea is connected, the daem
 			if err != nil {
 				return err
 			}
-			return a.document(made, func() error { return a.showCreated(made.Repository.Name, made.Repository.URL) })
+			return a.document(made, func() error {
+				return a.showCreated(made.Repository.Name, made.Repository.URL, sourceAt(list.Forges, made.Forge, made.Repository.Name))
+			})
 		},
 	}
 	a.giteaFlag(cmd, &name)
@@ -157,12 +171,12 @@ func (a *app) createHosted(cmd *cobra.Command, client *api.Client, req api.Forge
 	if err != nil {
 		return err
 	}
-	return a.document(made, func() error { return a.showCreated(made.Repository.Name, made.Repository.URL) })
+	return a.document(made, func() error { return a.showCreated(made.Repository.Name, made.Repository.URL, made.Repository.Name) })
 }
 
 // showCreated prints the address for scripts, and what comes next for people.
-func (a *app) showCreated(name, url string) error {
-	a.say("%s", a.t("%s is there, and empty; push to it, then `%s`", name, a.command("deploy %s", name)))
+func (a *app) showCreated(name, url, source string) error {
+	a.say("%s", a.t("%s is there, and empty; push to it, then `%s`", name, a.command("deploy %s", source)))
 	_, err := fmt.Fprintln(a.out, url)
 	return err
 }

@@ -89,13 +89,16 @@ func (a *app) upload(cmd *cobra.Command, sources []string, f uploadFlags) (err e
 	})
 	bar.stop()
 	if err != nil {
-		return a.uploadFault(err, result)
+		return a.uploadFault(at, err, result)
 	}
-	return a.uploaded(at, result)
+	if err := a.uploaded(at, result); err != nil || !at.hosted {
+		return err
+	}
+	return a.sayBare(ctx, client, at)
 }
 
 // uploadFault says what to do after an upload that ended early.
-func (a *app) uploadFault(err error, r upload.Result) error {
+func (a *app) uploadFault(at place, err error, r upload.Result) error {
 	if errors.Is(err, context.Canceled) {
 		return err
 	}
@@ -105,10 +108,21 @@ func (a *app) uploadFault(err error, r upload.Result) error {
 		return fail(exitUsage, err, a.t("what .gitignore and .aictlignore files name is left out"))
 	case errors.Is(err, upload.ErrNotThere):
 		return fail(exitNotFound, err, "")
+	case strings.Contains(err.Error(), "Push to create is not enabled"): // Gitea's words for a repository that is not there
+		return fail(exitNotFound, err, a.t("there is no repository %s: make it with `%s`", at.shown, a.command("gitea create %s", at.shown)))
 	case r.Commits > 0 || r.Objects > 0:
 		hint = a.t("what was sent is kept: run the same command again to send the rest")
 	}
 	return fail(exitFailed, err, hint)
+}
+
+// sayBare says where a bare name leads, to somebody who may have meant a repository of a Gitea.
+func (a *app) sayBare(ctx context.Context, client *api.Client, at place) error {
+	list, err := client.Forges(ctx)
+	if err == nil && len(list.Forges) > 0 {
+		a.say("%s", a.t("%s is hosted by aictl itself; --repo OWNER/%s means one at the Gitea", at.shown, at.shown))
+	}
+	return err
 }
 
 // uploaded says what was done.
@@ -131,7 +145,7 @@ func (a *app) uploaded(at place, r upload.Result) error {
 		_, err := fmt.Fprintln(a.out, a.t("%d files (%s) are in %s now, %d were there, %d were removed: commit %s of %s",
 			r.Files, humanSize(r.Bytes), at.shown, r.Same, r.Removed, shortCommit(r.Commit), r.Branch))
 		if err == nil {
-			a.say("%s %s", a.err.paint(yellow, a.t("hint:")), a.t("deploy it with `%s`", a.command("deploy %s", at.shown)))
+			a.say("%s %s", a.err.paint(yellow, a.t("hint:")), a.t("deploy it with `%s`", a.command("deploy %s", at.source)))
 		}
 		return err
 	})
@@ -201,7 +215,8 @@ func author() (name, email string) {
 // place is a repository as the daemon serves it.
 type place struct {
 	path   string // below the daemon's address
-	shown  string // as people name it, and as deploy takes it
+	shown  string // as people name it
+	source string // as deploy takes it
 	hosted bool
 }
 
@@ -215,20 +230,30 @@ func (a *app) repository(ctx context.Context, cmd *cobra.Command, client *api.Cl
 		if err := hosting.ValidName(repo); err != nil {
 			return place{}, a.usageError(cmd, err)
 		}
-		return place{path: hosting.Prefix + repo + ".git", shown: repo, hosted: true}, nil
+		return place{path: hosting.Prefix + repo + ".git", shown: repo, source: repo, hosted: true}, nil
 	case !ownerRepo.MatchString(repo):
 		return place{}, a.usageError(cmd, a.errorf("--repo %q is not owner/name", repo))
 	}
+	list, err := client.Forges(ctx)
+	if err != nil {
+		return place{}, err
+	}
 	if gitea == "" {
-		list, err := client.Forges(ctx)
-		if err != nil {
-			return place{}, err
-		}
 		if len(list.Forges) == 0 {
 			return place{}, fail(exitNotFound, a.errorf("%s is a repository of a Gitea, and none is connected", repo),
 				a.t("connect one with `%s`, or give a bare name for a repository that aictl hosts", a.command("gitea connect URL")))
 		}
 		gitea = list.Forges[0].Name
 	}
-	return place{path: hosting.Prefix + "~" + gitea + "/" + repo + ".git", shown: repo}, nil
+	return place{path: hosting.Prefix + "~" + gitea + "/" + repo + ".git", shown: repo, source: sourceAt(list.Forges, gitea, repo)}, nil
+}
+
+// sourceAt is what deploy takes for a repository of a Gitea: owner/name at the default one, its address at another.
+func sourceAt(forges []api.Forge, gitea, repo string) string {
+	for _, f := range forges {
+		if f.Name == gitea && !f.Default {
+			return strings.TrimRight(f.URL, "/") + "/" + repo + ".git"
+		}
+	}
+	return repo
 }

@@ -3,12 +3,16 @@ package main
 // hostingZH is what is said about repositories that aictl hosts, and about uploads.
 func hostingZH() map[string]string {
 	return map[string]string{
-		"List and remove the repositories that aictl hosts itself": "列出和删除 aictl 自己托管的仓库",
-		"List the repositories that aictl hosts itself":            "列出 aictl 自己托管的仓库",
-		"aictl hosts no repository; `%s` makes one":                "aictl 没有托管仓库；用 `%s` 创建",
-		"PUSHED":        "推送于",
-		"%s is removed": "%s 已删除",
-		"Remove a hosted repository with all that was pushed to it": "删除一个托管仓库及推送到其中的一切",
+		"List and remove the repositories that aictl hosts itself":             "列出和删除 aictl 自己托管的仓库",
+		"List the repositories that aictl hosts itself":                        "列出 aictl 自己托管的仓库",
+		"aictl hosts no repository; `%s` makes one":                            "aictl 没有托管仓库；用 `%s` 创建",
+		"there is no repository %s: make it with `%s`":                         "没有仓库 %s：用 `%s` 创建",
+		"%s is hosted by aictl itself; --repo OWNER/%s means one at the Gitea": "%s 由 aictl 自己托管；--repo OWNER/%s 指 Gitea 上的仓库",
+		"aictl itself hosts these:":                                            "aictl 自己托管的仓库：",
+		"aictl itself hosts %d more: `%s`":                                     "aictl 自己还托管 %d 个：`%s`",
+		"PUSHED":                                                               "推送于",
+		"%s is removed":                                                        "%s 已删除",
+		"Remove a hosted repository with all that was pushed to it":            "删除一个托管仓库及推送到其中的一切",
 		"Remove a repository that aictl hosts itself, with all that was pushed to it. Services that were deployed from it go on, and\ncan be rolled back to the releases that are kept; deployed again they cannot be until it is pushed anew.": "删除 aictl 自己托管的仓库及推送到其中的一切。由它部署的服务继续运行，可以回滚到保留的版本；\n要再次部署，须重新推送。",
 
 		"Put files of this machine into a repository": "把本机的文件放进仓库",

@@ -18,7 +18,7 @@ func registryZH() map[string]string {
 		"ALGORITHM":  "算法",
 		"TITLE":      "标题",
 		"TASK":       "任务",
-		"VERSION":    "版本",
+		"VERSION":    "自报版本",
 		"SINCE":      "上线于",
 		"VERSIONS":   "版本数",
 		"OPERATIONS": "接口数",
