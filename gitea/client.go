@@ -155,6 +155,9 @@ func (c *Client) explain(doing, repo string, err error, res *sdk.Response) error
 			return fmt.Errorf("%s: %w: no answer in time: %w", what, ErrUnreachable, ended)
 		}
 	}
+	if errors.Is(err, http.ErrSchemeMismatch) {
+		return fmt.Errorf("%s: %w: it speaks http and not https there; give an address with http://, or the port of TLS", what, ErrUnreachable)
+	}
 	if res == nil || res.Response == nil {
 		return fmt.Errorf("%s: %w: %s", what, ErrUnreachable, Mask(err.Error(), c.token))
 	}

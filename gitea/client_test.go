@@ -114,6 +114,15 @@ func TestClientFaults(t *testing.T) {
 	}
 }
 
+func TestClientOfTheWrongScheme(t *testing.T) {
+	t.Parallel()
+	c := client(t, strings.Replace(double(t).URL, "http://", "https://", 1), "good-token")
+	_, err := c.Checkup(t.Context(), "")
+	if !errors.Is(err, ErrUnreachable) || !strings.Contains(err.Error(), "give an address with http://") {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestMask(t *testing.T) {
 	for in, want := range map[string]string{
 		"get https://u:p%20w@h/x failed":    "get https://***@h/x failed",
