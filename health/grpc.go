@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"sync"
 	"syscall"
 )
 
@@ -21,9 +22,10 @@ const serving = 1
 func checkGRPC(ctx context.Context, addr string, p Policy) string {
 	ctx, cancel := context.WithTimeout(ctx, p.Timeout)
 	defer cancel()
-	tr := &http.Transport{Protocols: new(http.Protocols), DisableCompression: true, MaxResponseHeaderBytes: maxBody}
+	var conn sole
+	defer conn.end()
+	tr := &http.Transport{Protocols: new(http.Protocols), DialContext: conn.dial, DisableCompression: true, MaxResponseHeaderBytes: maxBody}
 	tr.Protocols.SetUnencryptedHTTP2(true)
-	defer tr.CloseIdleConnections()
 	// An empty message: not compressed, of no bytes. It names no service, which means all of them.
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+addr+GRPCPath, bytes.NewReader(make([]byte, 5)))
 	if err != nil {
@@ -40,6 +42,38 @@ func checkGRPC(ctx context.Context, addr string, p Policy) string {
 		return explainGRPC(err, addr, p)
 	}
 	return readingGRPC(res, body)
+}
+
+// sole are the connections of one check, of which there is one. Left to the transport, one that is made just after the check has run out of time
+// would stay open for ever.
+type sole struct {
+	mu    sync.Mutex
+	conns []net.Conn // more than one when the transport tries again
+	ended bool
+}
+
+func (s *sole) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended {
+		return nil, errors.Join(net.ErrClosed, conn.Close())
+	}
+	s.conns = append(s.conns, conn)
+	return conn, nil
+}
+
+// end closes them, also one that is still being made.
+func (s *sole) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended = true
+	for _, conn := range s.conns {
+		conn.Close() // nothing is sent any more
+	}
 }
 
 // readingGRPC judges an answer: its status in HTTP and in gRPC, then what it says.
