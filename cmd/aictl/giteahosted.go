@@ -15,6 +15,9 @@ func (a *app) giteaHostedCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "hosted",
 		Short: a.t("List and remove the repositories that aictl hosts itself"),
+		Long: a.t(`List and remove the repositories that aictl hosts itself. "aictl gitea create NAME --hosted" makes one, and so does the first push
+to it; "aictl deploy NAME" deploys from there.`),
+		Example: a.examples("", "aictl gitea hosted list"),
 	}
 	return a.parent(cmd, a.hostedListCommand(), a.hostedRemoveCommand())
 }

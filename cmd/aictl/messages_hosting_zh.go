@@ -3,6 +3,7 @@ package main
 // hostingZH is what is said about repositories that aictl hosts, and about uploads.
 func hostingZH() map[string]string {
 	return map[string]string{
+		"List and remove the repositories that aictl hosts itself. \"aictl gitea create NAME --hosted\" makes one, and so does the first push\nto it; \"aictl deploy NAME\" deploys from there.": "列出和删除 aictl 自己托管的仓库。用“aictl gitea create NAME --hosted”或首次推送即可创建；\n用“aictl deploy NAME”从那里部署。",
 		"List and remove the repositories that aictl hosts itself":             "列出和删除 aictl 自己托管的仓库",
 		"List the repositories that aictl hosts itself":                        "列出 aictl 自己托管的仓库",
 		"aictl hosts no repository; `%s` makes one":                            "aictl 没有托管仓库；用 `%s` 创建",
