@@ -27,6 +27,7 @@ func (a *app) hostedListCommand() *cobra.Command {
 		Use:     "list",
 		Aliases: []string{"ls"},
 		Short:   a.t("List the repositories that aictl hosts itself"),
+		Long:    a.t("List the repositories that aictl hosts itself: their default branch, what they take on the disk, and when they were pushed to last."),
 		Example: a.examples("", "aictl gitea hosted list -o json"),
 		Args:    a.args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {

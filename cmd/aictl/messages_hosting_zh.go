@@ -3,6 +3,7 @@ package main
 // hostingZH is what is said about repositories that aictl hosts, and about uploads.
 func hostingZH() map[string]string {
 	return map[string]string{
+		"List the repositories that aictl hosts itself: their default branch, what they take on the disk, and when they were pushed to last.":                                                    "列出 aictl 自己托管的仓库：默认分支、占用的磁盘以及最近一次推送的时间。",
 		"List and remove the repositories that aictl hosts itself. \"aictl gitea create NAME --hosted\" makes one, and so does the first push\nto it; \"aictl deploy NAME\" deploys from there.": "列出和删除 aictl 自己托管的仓库。用“aictl gitea create NAME --hosted”或首次推送即可创建；\n用“aictl deploy NAME”从那里部署。",
 		"List and remove the repositories that aictl hosts itself":             "列出和删除 aictl 自己托管的仓库",
 		"List the repositories that aictl hosts itself":                        "列出 aictl 自己托管的仓库",
