@@ -57,12 +57,15 @@ func measure(ctx context.Context, program string, rounds int) (err error) {
 		places = append(places, place{name: "pushed", label: "push to a Gitea", make: onGitea})
 	}
 	for _, p := range places {
-		times, err := p.measure(ctx, d, filepath.Join(dir, p.name), rounds)
+		times, arrived, err := p.measure(ctx, d, filepath.Join(dir, p.name), rounds)
 		if err != nil {
 			return fmt.Errorf("%s: %w", p.label, err)
 		}
 		fmt.Printf("%s, from its return to the first answer of the new version: %s\n", p.label, spread(times))
 		fmt.Printf("  beyond the service's own start: %s\n", (median(times) - median(own)).Round(time.Millisecond))
+		if len(arrived) > 0 {
+			fmt.Printf("  from the arrival of the webhook's delivery: %s, %s beyond the service's own start\n", spread(arrived), (median(arrived) - median(own)).Round(time.Millisecond))
+		}
 		steps, err := lastSteps(d, p.name)
 		if err != nil {
 			return err

@@ -41,60 +41,94 @@ func onGitea(d *rig.Daemon, name string) (remote, error) {
 	}
 	var made struct {
 		Repository struct {
-			FullName string `json:"full_name"`
+			Name string
 		} `json:"repository"`
 	}
 	if err := json.Unmarshal([]byte(out), &made); err != nil {
 		return remote{}, fmt.Errorf("%w in %s", err, out)
 	}
-	full := made.Repository.FullName
+	full := made.Repository.Name
 	return remote{url: url + "/" + full + ".git", user: "aictl", token: token, source: full, hook: true}, nil
 }
 
 // measure deploys the service from there and pushes versions of it.
-func (p place) measure(ctx context.Context, d *rig.Daemon, dir string, rounds int) (times []time.Duration, err error) {
-	r, err := p.make(d, p.name)
+// With a webhook, arrived are the times from the arrival of its deliveries instead of the returns of the pushes.
+func (p place) measure(ctx context.Context, d *rig.Daemon, dir string, rounds int) (times, arrived []time.Duration, err error) {
+	r, err := p.prepare(ctx, d, dir)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	url := "http://" + d.Gateway + "/ai/" + p.name + "/"
+	for i := range rounds {
+		version := fmt.Sprint(i + 1)
+		if err := errors.Join(write(dir, version), git(ctx, dir, r, "commit", "-q", "-a", "-m", version), git(ctx, dir, r, "push", "-q", r.url, "main")); err != nil {
+			return nil, nil, err
+		}
+		took, err := await(ctx, url, version)
+		if err != nil {
+			return nil, nil, err
+		}
+		seen := time.Now()
+		times = append(times, took)
+		if r.hook {
+			at, err := arrival(d)
+			if err != nil {
+				return nil, nil, err
+			}
+			arrived = append(arrived, seen.Sub(at))
+		}
+		if err := settle(ctx, d, p.name); err != nil {
+			return nil, nil, err
+		}
+	}
+	return times, arrived, nil
+}
+
+// arrival is when the last delivery of a webhook came.
+func arrival(d *rig.Daemon) (time.Time, error) {
+	var list struct {
+		Deliveries []struct {
+			At time.Time `json:"received_at"`
+		}
+	}
+	out, err := d.Command("gitea", "deliveries", "-o", "json")
+	if err == nil {
+		err = json.Unmarshal([]byte(out), &list)
+	}
+	if err != nil || len(list.Deliveries) == 0 {
+		return time.Time{}, errors.Join(errors.New("no deliveries are listed"), err)
+	}
+	return list.Deliveries[0].At, nil
+}
+
+// prepare deploys the service's first version.
+func (p place) prepare(ctx context.Context, d *rig.Daemon, dir string) (r remote, err error) {
+	if r, err = p.make(d, p.name); err != nil {
+		return r, err
 	}
 	if err := write(dir, "0"); err != nil {
-		return nil, err
+		return r, err
 	}
 	for _, args := range [][]string{
 		{"init", "-q", "-b", "main"}, {"config", "user.name", "bench"}, {"config", "user.email", "bench@localhost"},
 		{"add", "main.py"}, {"commit", "-q", "-m", "0"},
 	} {
 		if err := git(ctx, dir, r, args...); err != nil {
-			return nil, err
+			return r, err
 		}
 	}
 	if err := git(ctx, dir, r, "push", "-q", r.url, "main"); err != nil {
-		return nil, err
+		return r, err
 	}
 	if _, err := d.Command("deploy", r.source, "--name", p.name); err != nil {
-		return nil, err
+		return r, err
 	}
 	if r.hook {
 		if _, err := d.Command("gitea", "hook", p.name); err != nil {
-			return nil, err
+			return r, err
 		}
 	}
-	url := "http://" + d.Gateway + "/ai/" + p.name + "/"
-	for i := range rounds {
-		version := fmt.Sprint(i + 1)
-		if err := errors.Join(write(dir, version), git(ctx, dir, r, "commit", "-q", "-a", "-m", version), git(ctx, dir, r, "push", "-q", r.url, "main")); err != nil {
-			return nil, err
-		}
-		took, err := await(ctx, url, version)
-		if err != nil {
-			return nil, err
-		}
-		times = append(times, took)
-		if err := settle(ctx, d, p.name); err != nil {
-			return nil, err
-		}
-	}
-	return times, nil
+	return r, nil
 }
 
 // git runs the git program with the credentials in its environment only.
