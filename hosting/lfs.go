@@ -12,46 +12,12 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"aictl/gitea/lfs"
 )
 
 // The LFS protocol: https://github.com/git-lfs/git-lfs/tree/main/docs/api, with the transfer "basic".
-const (
-	lfsType  = "application/vnd.git-lfs+json"
-	maxBatch = 8 << 20 // bytes of a question about objects
-)
-
-var lfsOID = regexp.MustCompile(`^[0-9a-f]{64}$`)
-
-type lfsBatch struct {
-	Operation string      `json:"operation"`
-	Transfers []string    `json:"transfers,omitempty"`
-	HashAlgo  string      `json:"hash_algo,omitempty"`
-	Objects   []lfsObject `json:"objects"`
-}
-
-type lfsObject struct {
-	OID           string               `json:"oid"`
-	Size          int64                `json:"size"`
-	Authenticated bool                 `json:"authenticated,omitempty"`
-	Actions       map[string]lfsAction `json:"actions,omitempty"`
-	Error         *lfsError            `json:"error,omitempty"`
-}
-
-type lfsAction struct {
-	Href   string            `json:"href"`
-	Header map[string]string `json:"header,omitempty"`
-}
-
-type lfsError struct {
-	Code    int    `json:"code"`
-	Message string `json:"message"`
-}
-
-type lfsAnswer struct {
-	Transfer string      `json:"transfer"`
-	HashAlgo string      `json:"hash_algo"`
-	Objects  []lfsObject `json:"objects"`
-}
+const maxBatch = 8 << 20 // bytes of a question about objects
 
 // serveLFS answers below NAME.git/info/lfs/. A repository that is pushed to for the first time gets its objects before its
 // commits, so an upload makes it.
@@ -65,7 +31,7 @@ func (h *Host) serveLFS(w http.ResponseWriter, r *http.Request, name, rest strin
 		h.lfsSay(w, http.StatusOK, map[string]any{"ours": []string{}, "theirs": []string{}})
 	case rest == "locks" || strings.HasPrefix(rest, "locks/"):
 		h.lfsFail(w, http.StatusNotImplemented, "files are not locked here")
-	case !isObject || !lfsOID.MatchString(oid):
+	case !isObject || !lfs.ValidOID(oid):
 		h.lfsFail(w, http.StatusNotFound, "there is nothing of LFS at this address")
 	case verify && r.Method == http.MethodPost:
 		h.lfsVerify(w, r, name, oid)
@@ -80,7 +46,7 @@ func (h *Host) serveLFS(w http.ResponseWriter, r *http.Request, name, rest strin
 
 // lfsBatch says where objects are to be fetched or sent. Those that are here already are not asked for again.
 func (h *Host) lfsBatch(w http.ResponseWriter, r *http.Request, name string) {
-	var in lfsBatch
+	var in lfs.Batch
 	body, err := h.body(w, r, maxBatch)
 	if err == nil {
 		err = json.NewDecoder(body).Decode(&in)
@@ -105,7 +71,7 @@ func (h *Host) lfsBatch(w http.ResponseWriter, r *http.Request, name string) {
 		h.lfsFail(w, h.statusOf(err), err.Error())
 		return
 	}
-	out := lfsAnswer{Transfer: "basic", HashAlgo: "sha256", Objects: make([]lfsObject, len(in.Objects))}
+	out := lfs.Answer{Transfer: "basic", HashAlgo: "sha256", Objects: make([]lfs.BatchObject, len(in.Objects))}
 	for i, o := range in.Objects {
 		out.Objects[i] = h.lfsOffer(r, dir, name, in.Operation, o)
 	}
@@ -113,28 +79,28 @@ func (h *Host) lfsBatch(w http.ResponseWriter, r *http.Request, name string) {
 }
 
 // lfsOffer says what is to be done about one object.
-func (h *Host) lfsOffer(r *http.Request, dir, name, operation string, o lfsObject) lfsObject {
-	out := lfsObject{OID: o.OID, Size: o.Size, Authenticated: true}
-	if !lfsOID.MatchString(o.OID) || o.Size < 0 {
-		out.Error = &lfsError{http.StatusUnprocessableEntity, "an object has the SHA-256 of its content as name, and a size"}
+func (h *Host) lfsOffer(r *http.Request, dir, name, operation string, o lfs.BatchObject) lfs.BatchObject {
+	out := lfs.BatchObject{OID: o.OID, Size: o.Size, Authenticated: true}
+	if !lfs.ValidOID(o.OID) || o.Size < 0 {
+		out.Error = &lfs.ObjectError{Code: http.StatusUnprocessableEntity, Message: "an object has the SHA-256 of its content as name, and a size"}
 		return out
 	}
 	info, err := os.Stat(objectPath(dir, o.OID))
 	there := err == nil && info.Size() == o.Size
-	action := lfsAction{Href: selfURL(r) + Prefix + name + ".git/info/lfs/objects/" + o.OID}
+	action := &lfs.Action{Href: selfURL(r) + Prefix + name + ".git/info/lfs/objects/" + o.OID}
 	if auth := r.Header.Get("Authorization"); auth != "" {
 		action.Header = map[string]string{"Authorization": auth} // only to whom has just sent it
 	}
 	switch {
 	case operation == "download" && there:
-		out.Actions = map[string]lfsAction{"download": action}
+		out.Actions = map[string]*lfs.Action{"download": action}
 	case operation == "download":
-		out.Error = &lfsError{http.StatusNotFound, "the object was never uploaded: run `git lfs push --all` where it is"}
+		out.Error = &lfs.ObjectError{Code: http.StatusNotFound, Message: "the object was never uploaded: run `git lfs push --all` where it is"}
 	case there:
 	case o.Size > h.cfg.MaxPush:
-		out.Error = &lfsError{http.StatusUnprocessableEntity, fmt.Sprintf("an object may have %d bytes", h.cfg.MaxPush)}
+		out.Error = &lfs.ObjectError{Code: http.StatusUnprocessableEntity, Message: fmt.Sprintf("an object may have %d bytes", h.cfg.MaxPush)}
 	default:
-		out.Actions = map[string]lfsAction{"upload": action, "verify": {Href: action.Href + "/verify", Header: action.Header}}
+		out.Actions = map[string]*lfs.Action{"upload": action, "verify": {Href: action.Href + "/verify", Header: action.Header}}
 	}
 	return out
 }
@@ -198,7 +164,7 @@ func (h *Host) lfsGet(w http.ResponseWriter, r *http.Request, name, oid string) 
 
 // lfsVerify says whether an object has arrived.
 func (h *Host) lfsVerify(w http.ResponseWriter, r *http.Request, name, oid string) {
-	var in lfsObject
+	var in lfs.BatchObject
 	body, err := h.body(w, r, maxBatch)
 	if err == nil {
 		err = json.NewDecoder(body).Decode(&in)
@@ -221,7 +187,7 @@ func (h *Host) lfsVerify(w http.ResponseWriter, r *http.Request, name, oid strin
 }
 
 func (h *Host) lfsSay(w http.ResponseWriter, status int, v any) {
-	w.Header().Set("Content-Type", lfsType)
+	w.Header().Set("Content-Type", lfs.MediaType)
 	w.WriteHeader(status)
 	if err := json.NewEncoder(w).Encode(v); err != nil {
 		h.log.Debug("answer was not taken", "err", err)

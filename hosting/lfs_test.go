@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"aictl/gitea/lfs"
 )
 
 func oidOf(content string) string {
@@ -21,14 +23,14 @@ func oidOf(content string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-func batch(t *testing.T, url, operation string, objects ...lfsObject) lfsAnswer {
+func batch(t *testing.T, url, operation string, objects ...lfs.BatchObject) lfs.Answer {
 	t.Helper()
-	body, err := json.Marshal(lfsBatch{Operation: operation, Objects: objects})
+	body, err := json.Marshal(lfs.Batch{Operation: operation, Objects: objects})
 	if err != nil {
 		t.Fatal(err)
 	}
 	res := ask(t, "POST", url+"/info/lfs/objects/batch", string(body), "Authorization", "Bearer tok")
-	var out lfsAnswer
+	var out lfs.Answer
 	if err := json.NewDecoder(res.Body).Decode(&out); err != nil || res.StatusCode != 200 {
 		t.Fatalf("batch: %d, %v", res.StatusCode, err)
 	}
@@ -39,7 +41,7 @@ func TestLFSObjects(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	content := "a model"
-	o := lfsObject{OID: oidOf(content), Size: int64(len(content))}
+	o := lfs.BatchObject{OID: oidOf(content), Size: int64(len(content))}
 	offer := batch(t, r.at("demo"), "upload", o).Objects[0]
 	up := offer.Actions["upload"]
 	if up.Href != r.at("demo")+"/info/lfs/objects/"+o.OID || up.Header["Authorization"] != "Bearer tok" {
@@ -87,31 +89,31 @@ func TestLFSRefusals(t *testing.T) {
 	if err := r.Create(t.Context(), "demo"); err != nil {
 		t.Fatal(err)
 	}
-	lfs := r.at("demo") + "/info/lfs/"
+	below := r.at("demo") + "/info/lfs/"
 	big := strings.Repeat("x", 200)
 	for _, c := range []struct {
 		method, url, body string
 		status            int
 	}{
-		{"POST", lfs + "objects/batch", `{`, 422},
-		{"POST", lfs + "objects/batch", `{"operation":"steal"}`, 422},
-		{"POST", lfs + "objects/batch", `{"operation":"upload","hash_algo":"md5"}`, 409},
+		{"POST", below + "objects/batch", `{`, 422},
+		{"POST", below + "objects/batch", `{"operation":"steal"}`, 422},
+		{"POST", below + "objects/batch", `{"operation":"upload","hash_algo":"md5"}`, 409},
 		{"POST", r.at("none") + "/info/lfs/objects/batch", `{"operation":"download"}`, 404},
-		{"PUT", lfs + "objects/" + oidOf(big), big, 413},
-		{"PUT", lfs + "objects/../../HEAD", "x", 404},
-		{"PUT", lfs + "objects/" + strings.ToUpper(oidOf("x")), "x", 404},
-		{"DELETE", lfs + "objects/" + oidOf("x"), "", 405},
-		{"POST", lfs + "objects/" + oidOf("x") + "/verify", `{"oid":"y"}`, 422},
-		{"POST", lfs + "locks/verify", `{}`, 200},
-		{"POST", lfs + "locks", `{}`, 501},
-		{"GET", lfs + "nothing", "", 404},
+		{"PUT", below + "objects/" + oidOf(big), big, 413},
+		{"PUT", below + "objects/../../HEAD", "x", 404},
+		{"PUT", below + "objects/" + strings.ToUpper(oidOf("x")), "x", 404},
+		{"DELETE", below + "objects/" + oidOf("x"), "", 405},
+		{"POST", below + "objects/" + oidOf("x") + "/verify", `{"oid":"y"}`, 422},
+		{"POST", below + "locks/verify", `{}`, 200},
+		{"POST", below + "locks", `{}`, 501},
+		{"GET", below + "nothing", "", 404},
 	} {
 		res := ask(t, c.method, c.url, c.body)
-		if res.StatusCode != c.status || !strings.HasPrefix(res.Header.Get("Content-Type"), lfsType) && c.status != 404 {
+		if res.StatusCode != c.status || !strings.HasPrefix(res.Header.Get("Content-Type"), lfs.MediaType) && c.status != 404 {
 			t.Errorf("%s %s: %d %s, want %d", c.method, c.url, res.StatusCode, res.Header.Get("Content-Type"), c.status)
 		}
 	}
-	for _, o := range []lfsObject{{OID: "../x", Size: 1}, {OID: oidOf("x"), Size: -1}, {OID: oidOf(big), Size: 200}} {
+	for _, o := range []lfs.BatchObject{{OID: "../x", Size: 1}, {OID: oidOf("x"), Size: -1}, {OID: oidOf(big), Size: 200}} {
 		if got := batch(t, r.at("demo"), "upload", o).Objects[0]; got.Error == nil || len(got.Actions) > 0 {
 			t.Errorf("%+v: %+v", o, got)
 		}
@@ -161,16 +163,16 @@ func forgeDouble(t *testing.T, token string) (*rig, string) {
 			return
 		}
 		if name, isBatch := strings.CutSuffix(rest, ".git/info/lfs/objects/batch"); isBatch {
-			var in lfsBatch
+			var in lfs.Batch
 			if err := json.NewDecoder(req.Body).Decode(&in); err != nil {
 				t.Error(err)
 			}
-			out := lfsAnswer{Transfer: "basic"}
+			out := lfs.Answer{Transfer: "basic"}
 			for _, o := range in.Objects {
 				href := server.URL + "/sub/team/" + name + ".git/info/lfs/objects/" + o.OID
-				o.Actions = map[string]lfsAction{
-					"upload":   {href, map[string]string{"Authorization": "Bearer of-the-forge", "X-Kept": "1"}},
-					"download": {"https://objects.example.com/signed?x=1", map[string]string{"Authorization": "signed"}},
+				o.Actions = map[string]*lfs.Action{
+					"upload":   {Href: href, Header: map[string]string{"Authorization": "Bearer of-the-forge", "X-Kept": "1"}},
+					"download": {Href: "https://objects.example.com/signed?x=1", Header: map[string]string{"Authorization": "signed"}},
 				}
 				out.Objects = append(out.Objects, o)
 			}
@@ -217,7 +219,7 @@ func TestForge(t *testing.T) {
 		t.Errorf("the clone's config: %s, %v", config, err)
 	}
 
-	offer := batch(t, through, "upload", lfsObject{OID: oidOf("x"), Size: 1}).Objects[0]
+	offer := batch(t, through, "upload", lfs.BatchObject{OID: oidOf("x"), Size: 1}).Objects[0]
 	up := offer.Actions["upload"]
 	if up.Href != through+"/info/lfs/objects/"+oidOf("x") || up.Header["Authorization"] != "Bearer tok" || up.Header["X-Kept"] != "1" {
 		t.Errorf("upload: %+v", up)

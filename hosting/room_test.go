@@ -7,6 +7,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"aictl/gitea/lfs"
 )
 
 // TestChunksDoNotFillTheDisk: who does not say how much comes may not send more than there is room for.
@@ -15,7 +17,7 @@ func TestChunksDoNotFillTheDisk(t *testing.T) {
 	r := newRig(t)
 	content := strings.Repeat("x", 64<<20)
 	oid := oidOf(content)
-	batch(t, r.at("demo"), "upload", lfsObject{OID: oid, Size: int64(len(content))})
+	batch(t, r.at("demo"), "upload", lfs.BatchObject{OID: oid, Size: int64(len(content))})
 	var fs syscall.Statfs_t
 	if err := syscall.Statfs(r.cfg.Root, &fs); err != nil {
 		t.Fatal(err)

@@ -121,7 +121,7 @@ func rank(err error) int {
 }
 
 // part fetches the objects whose place is known, a few at a time.
-func (f *fetching) part(ctx context.Context, part []Pointer, where map[string]action) []error {
+func (f *fetching) part(ctx context.Context, part []Pointer, where map[string]Action) []error {
 	var faults []error
 	var all sync.WaitGroup
 	var mu sync.Mutex
@@ -150,7 +150,7 @@ func (f *fetching) part(ctx context.Context, part []Pointer, where map[string]ac
 	return faults
 }
 
-func (f *fetching) one(ctx context.Context, p Pointer, at action) error {
+func (f *fetching) one(ctx context.Context, p Pointer, at Action) error {
 	if f.store.Has(p) {
 		return f.shared(ctx, p, at)
 	}
@@ -170,7 +170,7 @@ func (f *fetching) one(ctx context.Context, p Pointer, at action) error {
 
 // shared takes what the store has for another repository. A server that the repository chose, by .lfsconfig or as the home of a
 // submodule, could say that it has what it only knows the name of: it has to show the content.
-func (f *fetching) shared(ctx context.Context, p Pointer, at action) error {
+func (f *fetching) shared(ctx context.Context, p Pointer, at Action) error {
 	if !f.remote.trusted() {
 		if err := f.remote.prove(ctx, p, at); err != nil {
 			return err

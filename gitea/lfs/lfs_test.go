@@ -357,7 +357,7 @@ func FuzzPointer(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if again, err := ParsePointer([]byte(p.Text())); err != nil || again != p || p.Size < 0 || p.Size > maxObject || !validOID(p.OID) {
+		if again, err := ParsePointer([]byte(p.Text())); err != nil || again != p || p.Size < 0 || p.Size > maxObject || !ValidOID(p.OID) {
 			t.Errorf("%q gave %+v, and that %+v, %v", text, p, again, err)
 		}
 	})

@@ -53,7 +53,7 @@ func ParsePointer(text []byte) (Pointer, error) {
 		return p, fmt.Errorf("%w: it is not the version v1 without extensions", ErrMalformed)
 	}
 	oid, ok := strings.CutPrefix(strings.TrimSuffix(lines[1], "\r"), "oid sha256:")
-	if !ok || !validOID(oid) {
+	if !ok || !ValidOID(oid) {
 		return p, fmt.Errorf("%w: its oid is no SHA-256", ErrMalformed)
 	}
 	digits, ok := strings.CutPrefix(strings.TrimSuffix(lines[2], "\r"), "size ")
@@ -69,7 +69,8 @@ func (p Pointer) Text() string {
 	return begin + "v1\noid sha256:" + p.OID + "\nsize " + strconv.FormatInt(p.Size, 10) + "\n"
 }
 
-func validOID(oid string) bool {
+// ValidOID reports whether an object may be named so: a SHA-256 in lower-case hexadecimal.
+func ValidOID(oid string) bool {
 	raw, err := hex.DecodeString(oid)
 	return err == nil && len(raw) == 32 && strings.ToLower(oid) == oid
 }

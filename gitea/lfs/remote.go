@@ -16,7 +16,6 @@ import (
 
 // Bounds of what a server may say and how long it may take.
 const (
-	mediaType    = "application/vnd.git-lfs+json"
 	batchObjects = 100
 	batchBytes   = 8 << 20
 	maxRedirects = 5
@@ -46,43 +45,11 @@ func Within(scope, raw string) bool {
 		!strings.Contains(u.Path, "..")
 }
 
-type batchRequest struct {
-	Operation string         `json:"operation"`
-	Transfers []string       `json:"transfers"`
-	Objects   []batchPointer `json:"objects"`
-	HashAlgo  string         `json:"hash_algo"`
-}
-
-type batchPointer struct {
-	OID  string `json:"oid"`
-	Size int64  `json:"size"`
-}
-
-type batchAnswer struct {
-	Transfer string `json:"transfer"`
-	Objects  []struct {
-		batchPointer
-		Actions struct {
-			Download *action `json:"download"`
-		} `json:"actions"`
-		Error *struct {
-			Code    int    `json:"code"`
-			Message string `json:"message"`
-		} `json:"error"`
-	} `json:"objects"`
-}
-
-// action is where an object can be had.
-type action struct {
-	Href   string            `json:"href"`
-	Header map[string]string `json:"header"`
-}
-
 // batch asks where objects can be had. An object that cannot be had has an error instead.
-func (r *Remote) batch(ctx context.Context, objects []Pointer) (map[string]action, map[string]error, error) {
-	ask := batchRequest{Operation: "download", Transfers: []string{"basic"}, HashAlgo: "sha256"}
+func (r *Remote) batch(ctx context.Context, objects []Pointer) (map[string]Action, map[string]error, error) {
+	ask := Batch{Operation: "download", Transfers: []string{"basic"}, HashAlgo: "sha256"}
 	for _, p := range objects {
-		ask.Objects = append(ask.Objects, batchPointer(p))
+		ask.Objects = append(ask.Objects, BatchObject{OID: p.OID, Size: p.Size})
 	}
 	body, err := json.Marshal(ask)
 	if err != nil {
@@ -92,8 +59,8 @@ func (r *Remote) batch(ctx context.Context, objects []Pointer) (map[string]actio
 	if err != nil {
 		return nil, nil, err
 	}
-	req.Header.Set("Accept", mediaType)
-	req.Header.Set("Content-Type", mediaType)
+	req.Header.Set("Accept", MediaType)
+	req.Header.Set("Content-Type", MediaType)
 	r.authorize(req)
 	res, err := r.do(ctx, req)
 	if err != nil {
@@ -107,7 +74,7 @@ func (r *Remote) batch(ctx context.Context, objects []Pointer) (map[string]actio
 	if err != nil {
 		return nil, nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}
-	var answer batchAnswer
+	var answer Answer
 	if err := json.Unmarshal(data, &answer); err != nil || len(data) > batchBytes {
 		return nil, nil, fmt.Errorf("%w: its answer is no LFS batch", ErrNoServer)
 	}
@@ -118,8 +85,8 @@ func (r *Remote) batch(ctx context.Context, objects []Pointer) (map[string]actio
 }
 
 // read takes what was asked for from an answer, and nothing else.
-func (a *batchAnswer) read(objects []Pointer) (map[string]action, map[string]error, error) {
-	where, faults := map[string]action{}, map[string]error{}
+func (a *Answer) read(objects []Pointer) (map[string]Action, map[string]error, error) {
+	where, faults := map[string]Action{}, map[string]error{}
 	for _, p := range objects {
 		faults[p.OID] = fmt.Errorf("object %s: %w", short(p.OID), ErrMissing)
 	}
@@ -131,8 +98,8 @@ func (a *batchAnswer) read(objects []Pointer) (map[string]action, map[string]err
 		case o.Error != nil && (o.Error.Code == http.StatusNotFound || o.Error.Code == http.StatusGone):
 		case o.Error != nil:
 			faults[o.OID] = fmt.Errorf("object %s: %w: %.200s (%d)", short(o.OID), ErrUnreachable, o.Error.Message, o.Error.Code)
-		case o.Actions.Download != nil:
-			where[o.OID] = *o.Actions.Download
+		case o.Actions["download"] != nil:
+			where[o.OID] = *o.Actions["download"]
 		}
 	}
 	for oid := range where {
@@ -170,7 +137,7 @@ func (r *Remote) refusal(res *http.Response) error {
 }
 
 // content is an object's content at the place that an action names.
-func (r *Remote) content(p Pointer, at action) Content {
+func (r *Remote) content(p Pointer, at Action) Content {
 	return func(ctx context.Context, offset int64) (io.ReadCloser, int64, error) {
 		req, err := http.NewRequest(http.MethodGet, r.own(at.Href, p), nil)
 		if err != nil || req.URL.Host == "" {
@@ -220,7 +187,7 @@ func (r *Remote) own(href string, p Pointer) string {
 func (r *Remote) trusted() bool { return r.Authorization != "" && Within(r.Scope, r.Endpoint) }
 
 // prove has the server send an object, and keeps nothing of it.
-func (r *Remote) prove(ctx context.Context, p Pointer, at action) error {
+func (r *Remote) prove(ctx context.Context, p Pointer, at Action) error {
 	body, _, err := r.content(p, at)(ctx, 0)
 	if err != nil {
 		return err

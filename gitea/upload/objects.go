@@ -17,48 +17,25 @@ import (
 )
 
 const (
-	lfsType   = "application/vnd.git-lfs+json"
 	lfsAtOnce = 100     // objects that are asked about at a time
 	lfsAnswer = 8 << 20 // bytes of an answer
 	tries     = 4       // of one object
 )
 
-type batchObject struct {
-	OID     string            `json:"oid"`
-	Size    int64             `json:"size"`
-	Actions map[string]action `json:"actions,omitempty"`
-	Error   *struct {
-		Code    int    `json:"code"`
-		Message string `json:"message"`
-	} `json:"error,omitempty"`
-}
-
-type action struct {
-	Href   string            `json:"href"`
-	Header map[string]string `json:"header"`
-}
-
 // batch asks which objects are to be sent. lfs.ErrNoServer says that there is no LFS at all.
-func (u *run) batch(ctx context.Context, objects []lfs.Pointer) ([]batchObject, error) {
-	ask := struct {
-		Operation string        `json:"operation"`
-		Transfers []string      `json:"transfers"`
-		Ref       any           `json:"ref"`
-		HashAlgo  string        `json:"hash_algo"`
-		Objects   []batchObject `json:"objects"`
-	}{"upload", []string{"basic"}, map[string]string{"name": "refs/heads/" + u.branch}, "sha256", []batchObject{}}
+func (u *run) batch(ctx context.Context, objects []lfs.Pointer) ([]lfs.BatchObject, error) {
+	ask := lfs.Batch{
+		Operation: "upload", Transfers: []string{"basic"}, Ref: &lfs.Ref{Name: "refs/heads/" + u.branch}, HashAlgo: "sha256", Objects: []lfs.BatchObject{},
+	}
 	for _, o := range objects {
-		ask.Objects = append(ask.Objects, batchObject{OID: o.OID, Size: o.Size})
+		ask.Objects = append(ask.Objects, lfs.BatchObject{OID: o.OID, Size: o.Size})
 	}
-	var answer struct {
-		Objects []batchObject `json:"objects"`
-		Message string        `json:"message"`
-	}
+	var answer lfs.Answer
 	body, err := json.Marshal(ask)
 	if err != nil {
 		return nil, err
 	}
-	res, err := u.send(ctx, http.MethodPost, u.URL+"/info/lfs/objects/batch", bytes.NewReader(body), int64(len(body)), map[string]string{"Accept": lfsType, "Content-Type": lfsType})
+	res, err := u.send(ctx, http.MethodPost, u.URL+"/info/lfs/objects/batch", bytes.NewReader(body), int64(len(body)), map[string]string{"Accept": lfs.MediaType, "Content-Type": lfs.MediaType})
 	if err != nil {
 		return nil, err
 	}
@@ -109,12 +86,12 @@ func (u *run) sendObjects(ctx context.Context, files []entry) error {
 }
 
 // sendObject sends one object, more than once when the connection breaks off.
-func (u *run) sendObject(ctx context.Context, e entry, o batchObject) error {
+func (u *run) sendObject(ctx context.Context, e entry, o lfs.BatchObject) error {
 	if o.Error != nil {
 		return errors.New("the LFS server refuses it: " + o.Error.Message)
 	}
-	up, ok := o.Actions["upload"]
-	if !ok { // it is there already
+	up := o.Actions["upload"]
+	if up == nil { // it is there already
 		u.count(e.size)
 		u.result.Kept++
 		return nil
@@ -141,7 +118,7 @@ func (u *run) sendObject(ctx context.Context, e entry, o batchObject) error {
 		}
 	}
 	u.result.Objects++
-	if verify, ok := o.Actions["verify"]; ok {
+	if verify := o.Actions["verify"]; verify != nil {
 		return u.verify(ctx, e.object, verify)
 	}
 	return nil
@@ -167,7 +144,7 @@ func refused(res *http.Response) error {
 	return &refusal{res.Status, strings.TrimSpace(string(text))}
 }
 
-func (u *run) putObject(ctx context.Context, e entry, up action) (int64, error) {
+func (u *run) putObject(ctx context.Context, e entry, up *lfs.Action) (int64, error) {
 	var sent atomic.Int64 // the transport reads on for a moment after it has failed
 	f, err := os.Open(e.from)
 	if err != nil {
@@ -188,12 +165,12 @@ func (u *run) putObject(ctx context.Context, e entry, up action) (int64, error) 
 	return sent.Load(), err
 }
 
-func (u *run) verify(ctx context.Context, o lfs.Pointer, at action) error {
-	body, err := json.Marshal(batchObject{OID: o.OID, Size: o.Size})
+func (u *run) verify(ctx context.Context, o lfs.Pointer, at *lfs.Action) error {
+	body, err := json.Marshal(lfs.BatchObject{OID: o.OID, Size: o.Size})
 	if err != nil {
 		return err
 	}
-	header := map[string]string{"Accept": lfsType, "Content-Type": lfsType}
+	header := map[string]string{"Accept": lfs.MediaType, "Content-Type": lfs.MediaType}
 	for k, v := range at.Header {
 		header[k] = v
 	}
